@@ -1,0 +1,7 @@
+//! Runnables for what people really supervise; on the public API only.
+
+mod periodic;
+mod tcp;
+
+pub use self::periodic::periodic;
+pub use self::tcp::serve_tcp;

@@ -1,0 +1,109 @@
+//! A TCP listener with one pooled child for each connection.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+use crate::{Configured, Context, Exit, IntoExit, runnable};
+
+/// How long the listener rests when the system has no room for another connection.
+const REST: Duration = Duration::from_millis(100);
+
+/// Makes a runnable that accepts connections and serves each in a child of a pool of its own.
+///
+/// The pool is called `connections`. A connection that fails or panics ends alone: pooled children
+/// are not started again. When the listener falls or stops, its connections are asked to stop too.
+///
+/// The socket is bound by whoever calls this, so that a port in use is its error, and is shared by
+/// all incarnations: while the listener starts again, clients wait in the backlog and are not
+/// refused. When the system has no room for another connection (descriptors, memory), the listener
+/// rests for 100 ms and goes on; its other errors are the runnable's.
+///
+/// # Examples
+///
+/// ```
+/// use perennial::{Context, serve_tcp};
+/// use tokio::net::{TcpListener, TcpStream};
+///
+/// async fn root(ctx: Context) -> anyhow::Result<()> {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     ctx.run("listener", serve_tcp(listener, echo))?;
+///     ctx.done();
+///     Ok(())
+/// }
+///
+/// async fn echo(ctx: Context, mut stream: TcpStream) -> std::io::Result<()> {
+///     let (mut reader, mut writer) = stream.split();
+///     let copied = ctx.until_cancelled(tokio::io::copy(&mut reader, &mut writer)).await;
+///     copied.map_or(Ok(()), |bytes| bytes.map(drop))
+/// }
+/// ```
+pub fn serve_tcp<F, Fut>(
+    listener: TcpListener,
+    serve: F,
+) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Send + Sync + 'static>
+where
+    F: Fn(Context, TcpStream) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    let listener = Arc::new(listener);
+    runnable(move |context| {
+        let (listener, serve) = (listener.clone(), serve.clone());
+        let future = async move { accept(&context, &listener, serve).await.into_exit() };
+        Box::pin(future) as BoxFuture<'static, Exit>
+    })
+}
+
+async fn accept<F, Fut>(
+    context: &Context,
+    listener: &TcpListener,
+    serve: F,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    F: Fn(Context, TcpStream) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    let pool = context.pool("connections")?;
+    context.healthy();
+    while let Some(accepted) = context.until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, _)) => {
+                let serve = serve.clone();
+                // Refused is closed: a stop has overtaken it, or there are too many.
+                drop(pool.start(move |context: Context| serve(context, stream)));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_out_of_room(&error) => {
+                context.until_cancelled(sleep(REST)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Errors of a connection that was gone before it was accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}
+
+/// Errors that pass when others close what they have open: EMFILE, ENFILE, ENOBUFS, ENOMEM.
+fn is_out_of_room(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    const OUT_OF_ROOM: [i32; 4] = [24, 23, 105, 12];
+    #[cfg(not(unix))]
+    const OUT_OF_ROOM: [i32; 0] = [];
+
+    error
+        .raw_os_error()
+        .is_some_and(|code| OUT_OF_ROOM.contains(&code))
+}

@@ -1,0 +1,126 @@
+//! Handles of children: they name a place while the parent's incarnation lives (R3).
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::error::{FirstStartError, HealthyError};
+use crate::path::Path;
+use crate::runtime::address::Address;
+use crate::runtime::mailbox::Message;
+use crate::runtime::shared::Shared;
+use crate::tree::{Evidence, State};
+
+/// A child, through all of its incarnations while its parent's incarnation lives.
+///
+/// Cheap to clone; keeps neither the child nor the tree alive. Dropping it changes nothing.
+#[derive(Clone)]
+pub struct Child {
+    address: Arc<Address>,
+    shared: Arc<Shared>,
+}
+
+/// How a place ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Ended {
+    /// How its last incarnation was read: `Done`, `Down`, or what it was when its place was
+    /// discarded with its parent's incarnation.
+    pub state: State,
+    /// The evidence of its last exit, or `None` if it never started.
+    pub evidence: Option<Arc<Evidence>>,
+}
+
+impl Ended {
+    /// What is known of a place whose tree is gone.
+    fn vanished() -> Self {
+        Self {
+            state: State::Canceled,
+            evidence: None,
+        }
+    }
+}
+
+/// What the holder of a child asks.
+pub(crate) enum Question {
+    Healthy(oneshot::Sender<Result<(), HealthyError>>),
+    FirstStart(oneshot::Sender<Result<(), FirstStartError>>),
+    Ended(oneshot::Sender<Ended>),
+}
+
+impl Child {
+    pub(crate) const fn new(address: Arc<Address>, shared: Arc<Shared>) -> Self {
+        Self { address, shared }
+    }
+
+    /// The child's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.address.path
+    }
+
+    /// Waits until the child is healthy or done, across restarts.
+    ///
+    /// # Errors
+    ///
+    /// [`HealthyError`] if it never will be: it is down, it is stopped from above, or its place is
+    /// gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn healthy(&self) -> Result<(), HealthyError> {
+        let path = || self.path().clone();
+        let answer = self.ask(Question::Healthy).await;
+        answer.unwrap_or_else(|| Err(HealthyError::Gone { path: path() }))
+    }
+
+    /// Waits until the child's first incarnation is healthy or done: an acknowledged start.
+    ///
+    /// # Errors
+    ///
+    /// [`FirstStartError`] if that incarnation returned before it was healthy, with its exit, or
+    /// was stopped from above.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn first_start(&self) -> Result<(), FirstStartError> {
+        let path = || self.path().clone();
+        let answer = self.ask(Question::FirstStart).await;
+        answer.unwrap_or_else(|| Err(FirstStartError::Stopped { path: path() }))
+    }
+
+    /// Waits until the child is done or down and has ended, or its place is gone.
+    ///
+    /// A child that is done may still rise with its group.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn ended(&self) -> Ended {
+        match self.ask(Question::Ended).await {
+            Some(ended) => ended,
+            None => self
+                .address
+                .ended()
+                .cloned()
+                .unwrap_or_else(Ended::vanished),
+        }
+    }
+
+    /// Asks the processor, which answers unless the tree or the place is gone.
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        let (address, question) = (self.address.clone(), question(reply));
+        self.shared.mailbox.tell(Message::Ask { address, question });
+        answer.await.ok()
+    }
+}
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Child").field(self.path()).finish()
+    }
+}

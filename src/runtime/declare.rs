@@ -1,0 +1,219 @@
+//! Declaring children, groups and pools: the ledger says yes or no at once (R3).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::RunError;
+use crate::name::{Name, NameError};
+use crate::runtime::address::Address;
+use crate::runtime::child::Child;
+use crate::runtime::incarnation::Life;
+use crate::runtime::ledger::{Ledger, Stage};
+use crate::runtime::mailbox::{Declared, DeclaredGroup, Message};
+use crate::runtime::pool::{Pool, PoolCell};
+use crate::runtime::runnable::{Runnable, Spec};
+use crate::tree::Strategy;
+
+/// Children that share their fate, until they are started.
+///
+/// Members start in order of declaration. Nothing of the group is declared before
+/// [`start`](Self::start).
+#[must_use = "a group is not declared before it is started"]
+pub struct Group {
+    life: Arc<Life>,
+    label: Result<Name, NameError>,
+    strategy: Strategy,
+    members: Vec<(Result<Name, NameError>, Spec)>,
+}
+
+impl Group {
+    pub(super) const fn new(
+        life: Arc<Life>,
+        label: Result<Name, NameError>,
+        strategy: Strategy,
+    ) -> Self {
+        Self {
+            life,
+            label,
+            strategy,
+            members: Vec::new(),
+        }
+    }
+
+    /// Adds a member.
+    pub fn run<N>(mut self, name: N, runnable: impl Runnable) -> Self
+    where
+        N: TryInto<Name>,
+        N::Error: Into<NameError>,
+    {
+        self.members
+            .push((name.try_into().map_err(Into::into), runnable.into_spec()));
+        self
+    }
+
+    /// Declares the group and starts its members. Returns them in order of declaration.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] as for [`Context::run`](crate::Context::run); all of the group is declared, or
+    /// nothing of it.
+    pub fn start(self) -> Result<Vec<Child>, RunError> {
+        let Self {
+            life,
+            label,
+            strategy,
+            members,
+        } = self;
+        let rejected;
+        let mut ledger = life.ledger();
+        let mut claim = Claim::new(&life, &ledger);
+        let label = claim.name(label)?;
+        let names = members.iter().map(|(name, _)| claim.name(name.clone()));
+        let names = names.collect::<Result<Vec<_>, _>>()?;
+        let claimed = claim.names;
+        ledger.names.extend(claimed);
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        let members: Vec<_> = names
+            .into_iter()
+            .zip(members)
+            .map(|(name, (_, spec))| declared(Address::new(life.path().child(name)), spec))
+            .collect();
+        let children = members
+            .iter()
+            .map(|member| child(&life, &member.address))
+            .collect();
+        let group = DeclaredGroup {
+            parent: life.id,
+            label: label.clone(),
+            strategy,
+            members,
+        };
+        rejected = life.shared.mailbox.send(Message::Group(Box::new(group)));
+        match &rejected {
+            Ok(()) => Ok(children),
+            Err(_) => Err(RunError::Ended {
+                parent: life.path().clone(),
+                name: label,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.members.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Group")
+            .field("parent", &self.life)
+            .field("label", &self.label)
+            .field("strategy", &self.strategy)
+            .field("members", &names)
+            .finish()
+    }
+}
+
+pub(super) fn run(
+    life: &Arc<Life>,
+    name: Result<Name, NameError>,
+    spec: Spec,
+) -> Result<Child, RunError> {
+    let address = declare(life, name, |_| spec)?;
+    Ok(child(life, &address))
+}
+
+pub(super) fn pool(life: &Arc<Life>, name: Result<Name, NameError>) -> Result<Pool, RunError> {
+    let mut cell = None;
+    declare(life, name, |address| {
+        let pool = Arc::new(PoolCell::new(address.clone(), life.shared.clone()));
+        cell = Some(pool.clone());
+        Spec::pool(pool)
+    })?;
+    Ok(Pool::new(cell.expect("what was declared was made")))
+}
+
+/// Checks a name and queues a declaration, in one critical section.
+fn declare(
+    life: &Arc<Life>,
+    name: Result<Name, NameError>,
+    make: impl FnOnce(&Arc<Address>) -> Spec,
+) -> Result<Arc<Address>, RunError> {
+    // What is rejected is dropped after the lock: it may hold code of the user's.
+    let rejected;
+    let mut ledger = life.ledger();
+    let name = Claim::new(life, &ledger).name(name)?;
+    let address = Address::new(life.path().child(name.clone()));
+    let child = declared(address.clone(), make(&address));
+    rejected = life.shared.mailbox.send(Message::Run {
+        parent: life.id,
+        child,
+    });
+    match &rejected {
+        Ok(()) => {
+            ledger.names.insert(name);
+            Ok(address)
+        }
+        Err(_) => Err(RunError::Ended {
+            parent: life.path().clone(),
+            name,
+        }),
+    }
+}
+
+pub(super) fn declared(address: Arc<Address>, spec: Spec) -> Declared {
+    Declared {
+        address,
+        options: spec.options,
+        stored: spec.stored,
+    }
+}
+
+fn child(life: &Arc<Life>, address: &Arc<Address>) -> Child {
+    Child::new(address.clone(), life.shared.clone())
+}
+
+/// Names that an incarnation claims at once, before any of them is taken.
+struct Claim<'a> {
+    life: &'a Life,
+    ledger: &'a Ledger,
+    names: BTreeSet<Name>,
+}
+
+impl<'a> Claim<'a> {
+    const fn new(life: &'a Life, ledger: &'a Ledger) -> Self {
+        Self {
+            life,
+            ledger,
+            names: BTreeSet::new(),
+        }
+    }
+
+    /// Claims a name, if the incarnation may declare and the name is free.
+    fn name(&mut self, name: Result<Name, NameError>) -> Result<Name, RunError> {
+        let parent = self.life.path().clone();
+        let name = match name {
+            Ok(name) => name,
+            Err(source) => return Err(RunError::Name { parent, source }),
+        };
+        match self.ledger.stage {
+            Stage::Starting => {}
+            Stage::Serving => return Err(RunError::TooLate { parent, name }),
+            Stage::Asked => return Err(RunError::Stopping { parent, name }),
+            Stage::Returned => return Err(RunError::Ended { parent, name }),
+        }
+        let limit = self.life.shared.children_max;
+        if self.ledger.names.len() + self.names.len() >= limit {
+            return Err(RunError::TooMany {
+                parent,
+                name,
+                limit,
+            });
+        }
+        if self.ledger.names.contains(&name) || self.names.contains(&name) {
+            return Err(RunError::NameTaken { parent, name });
+        }
+        self.names.insert(name.clone());
+        Ok(name)
+    }
+}

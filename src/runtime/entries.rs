@@ -1,0 +1,211 @@
+//! What the processor keeps for each place beside the core: the code, the task, the address.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use crate::runtime::address::Address;
+use crate::runtime::child::Ended;
+use crate::runtime::incarnation::{Incarnation, Life};
+use crate::runtime::mailbox::Declared;
+use crate::runtime::panics::shield;
+use crate::runtime::pool::PoolCell;
+use crate::runtime::runnable::Stored;
+use crate::runtime::shared::Shared;
+use crate::tree::{Evidence, Id, Place};
+
+/// The entries of all places, by slot.
+#[derive(Default)]
+pub(super) struct Entries(Vec<Option<Entry>>);
+
+/// What the processor keeps for one place.
+struct Entry {
+    place: Place,
+    address: Arc<Address>,
+    stored: Stored,
+    /// The pool that counts it.
+    pool: Option<Arc<PoolCell>>,
+    /// The last incarnation that was started.
+    life: Option<Arc<Life>>,
+    task: Task,
+}
+
+/// The task in which a node runs.
+enum Task {
+    None,
+    Runs(AbortHandle),
+    /// It was aborted: it may end at any time, so nothing is started in it again.
+    Aborted,
+    /// Its incarnation has returned, and it waits for the next one.
+    Parked {
+        abort: AbortHandle,
+        seat: oneshot::Sender<Incarnation>,
+    },
+}
+
+impl Entries {
+    pub(super) fn insert(&mut self, place: Place, child: Declared, pool: Option<Arc<PoolCell>>) {
+        let Declared {
+            address, stored, ..
+        } = child;
+        address.settle(place);
+        let slot = place.slot();
+        if self.0.len() <= slot {
+            self.0.resize_with(slot + 1, || None);
+        }
+        self.0[slot] = Some(Entry {
+            place,
+            address,
+            stored,
+            pool,
+            life: None,
+            task: Task::None,
+        });
+    }
+
+    fn get(&mut self, slot: usize) -> Option<&mut Entry> {
+        self.0.get_mut(slot)?.as_mut()
+    }
+
+    /// The entry in which this incarnation was the last to start.
+    fn of(&mut self, id: Id) -> Option<&mut Entry> {
+        let is_present = |entry: &Entry| entry.life.as_ref().is_some_and(|life| life.id == id);
+        self.get(id.slot()).filter(|entry| is_present(entry))
+    }
+
+    pub(super) fn start(
+        &mut self,
+        shared: &Arc<Shared>,
+        id: Id,
+        attempt: u32,
+        last_exit: Option<Arc<Evidence>>,
+    ) {
+        let Some(entry) = self.get(id.slot()) else {
+            return;
+        };
+        let life = Life::new(
+            id,
+            entry.address.clone(),
+            shared.clone(),
+            attempt,
+            last_exit,
+        );
+        entry.life = Some(life.clone());
+        entry.launch(Incarnation::new(life));
+    }
+
+    /// Notes that the code of an incarnation is gone, and where its next one may run.
+    pub(super) fn returned(&mut self, id: Id, seat: Option<oneshot::Sender<Incarnation>>) {
+        let Some(entry) = self.of(id) else { return };
+        entry.task = match (std::mem::replace(&mut entry.task, Task::None), seat) {
+            (Task::Runs(abort), Some(seat)) => Task::Parked { abort, seat },
+            (_, _) => Task::None,
+        };
+    }
+
+    pub(super) fn ask(&mut self, id: Id) {
+        let Some(entry) = self.get(id.slot()) else {
+            return;
+        };
+        match (&entry.stored, &entry.life) {
+            (Stored::Pool(pool), _) => pool.close(),
+            (_, Some(life)) if life.id == id => life.ask(),
+            (_, _) => {}
+        }
+    }
+
+    /// Aborts what runs of an incarnation: its code, unless that has returned, and what it owns.
+    pub(super) fn abort(&mut self, id: Id) {
+        let Some(entry) = self.of(id) else { return };
+        if let Task::Runs(abort) = &entry.task {
+            abort.abort();
+            entry.task = Task::Aborted;
+        }
+        entry.abort_owned();
+    }
+
+    /// Aborts everything, and drops the code of everything.
+    pub(super) fn abort_all(&mut self) {
+        for entry in self.0.drain(..).flatten() {
+            if let Task::Runs(abort) | Task::Parked { abort, .. } = &entry.task {
+                abort.abort();
+            }
+            if let Stored::Pool(pool) = &entry.stored {
+                pool.close();
+            }
+            if let Some(life) = &entry.life {
+                life.ask();
+            }
+            entry.abort_owned();
+            drop_shielded(entry.stored);
+        }
+    }
+
+    /// Drops the code of everything; what has leaked goes on alone.
+    pub(super) fn end_all(&mut self) {
+        for entry in self.0.drain(..).flatten() {
+            drop_shielded(entry.stored);
+        }
+    }
+
+    /// Forgets a place, and tells those who hold it how it ended.
+    pub(super) fn forget(&mut self, place: Place, ended: Ended) {
+        let Some(entry) = self.0.get_mut(place.slot()) else {
+            return;
+        };
+        let Some(entry) = entry.take_if(|entry| entry.place == place) else {
+            return;
+        };
+        entry.address.end(ended);
+        if let Some(pool) = &entry.pool {
+            pool.forget();
+        }
+        drop_shielded(entry.stored);
+    }
+
+    pub(super) fn address(&mut self, place: Place) -> Option<&Arc<Address>> {
+        self.get(place.slot())
+            .filter(|entry| entry.place == place)
+            .map(|entry| &entry.address)
+    }
+
+    /// The names of the holds that keep the incarnation in a slot from having ended.
+    pub(super) fn holds(&mut self, slot: usize) -> Vec<String> {
+        let life = self.get(slot).and_then(|entry| entry.life.as_ref());
+        life.map(|life| life.holds()).unwrap_or_default()
+    }
+}
+
+impl Entry {
+    /// Runs an incarnation, in the task of the last one where that is still there (R7).
+    fn launch(&mut self, incarnation: Incarnation) {
+        let task = std::mem::replace(&mut self.task, Task::None);
+        let incarnation = match task {
+            Task::Parked { abort, seat } => match seat.send(incarnation) {
+                Ok(()) => return self.task = Task::Runs(abort),
+                Err(incarnation) => incarnation,
+            },
+            Task::None | Task::Runs(_) | Task::Aborted => incarnation,
+        };
+        self.task = match &mut self.stored {
+            Stored::Again(run) => Task::Runs(run.clone().launch(incarnation)),
+            Stored::Once(run) => match run.take() {
+                Some(run) => Task::Runs(run.launch_once(incarnation)),
+                None => Task::None,
+            },
+            Stored::Pool(_) => Task::None,
+        };
+    }
+
+    fn abort_owned(&self) {
+        if let Some(life) = &self.life {
+            life.abort_owned();
+        }
+    }
+}
+
+/// Dropping code runs code of the user's.
+pub(super) fn drop_shielded<T>(value: T) {
+    let _ = shield(|| drop(value));
+}

@@ -1,0 +1,219 @@
+//! One run of a runnable: what its contexts share, and the guard that reports its end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::OwnError;
+use crate::exit::{Exit, Panic};
+use crate::path::Path;
+use crate::runtime::address::Address;
+use crate::runtime::ledger::{Ledger, Owned, Stage};
+use crate::runtime::mailbox::{Message, Payload, Task};
+use crate::runtime::shared::Shared;
+use crate::tree::{Evidence, Id, Signal};
+
+/// What the contexts of one incarnation share.
+pub(crate) struct Life {
+    pub(crate) id: Id,
+    pub(crate) address: Arc<Address>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) attempt: u32,
+    pub(crate) last_exit: Option<Arc<Evidence>>,
+    ledger: Mutex<Ledger>,
+    is_cancelled: AtomicBool,
+    cancelled: Notify,
+    /// Made when somebody asks for one.
+    token: OnceLock<CancellationToken>,
+}
+
+impl Life {
+    pub(crate) fn new(
+        id: Id,
+        address: Arc<Address>,
+        shared: Arc<Shared>,
+        attempt: u32,
+        last_exit: Option<Arc<Evidence>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            address,
+            shared,
+            attempt,
+            last_exit,
+            ledger: Mutex::new(Ledger::default()),
+            is_cancelled: AtomicBool::new(false),
+            cancelled: Notify::new(),
+            token: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.address.path
+    }
+
+    /// The span in which the incarnation's code is polled.
+    pub(super) fn span(&self) -> tracing::Span {
+        let (path, incarnation) = (self.path(), self.id.incarnation());
+        tracing::info_span!(target: "perennial", "node", %path, incarnation)
+    }
+
+    pub(super) fn ledger(&self) -> parking_lot::MutexGuard<'_, Ledger> {
+        self.ledger.lock()
+    }
+
+    /// Whether the incarnation was asked to stop, or has returned.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Acquire)
+    }
+
+    /// Waits until the incarnation is asked to stop, or has returned.
+    pub(crate) async fn cancelled(&self) {
+        let notified = self.cancelled.notified();
+        if !self.is_cancelled() {
+            notified.await;
+        }
+    }
+
+    pub(crate) fn token(&self) -> CancellationToken {
+        let token = self.token.get_or_init(CancellationToken::new).clone();
+        // It may have been made just after the cancellation looked for it.
+        if self.is_cancelled() {
+            token.cancel();
+        }
+        token
+    }
+
+    fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::Release);
+        self.cancelled.notify_waiters();
+        if let Some(token) = self.token.get() {
+            token.cancel();
+        }
+    }
+
+    /// Says something about the incarnation. What was said before, or by an ended incarnation, is
+    /// for the tree to judge; each signal is queued once.
+    pub(crate) fn signal(self: &Arc<Self>, signal: Signal) {
+        let mut ledger = self.ledger();
+        if ledger.say(signal) {
+            let life = self.clone();
+            self.shared.mailbox.tell(Message::Signal { life, signal });
+        }
+    }
+
+    /// Asks the incarnation to stop. It declares nothing from now on.
+    pub(crate) fn ask(&self) {
+        self.ledger().advance(Stage::Asked);
+        self.cancel();
+    }
+
+    /// Aborts the tasks that the incarnation owns.
+    pub(crate) fn abort_owned(&self) {
+        for owned in self.ledger().owned.values() {
+            if let Owned::Task(Some(task)) = owned {
+                task.abort();
+            }
+        }
+    }
+
+    /// The names of the holds that have not ended.
+    pub(crate) fn holds(&self) -> Vec<String> {
+        let ledger = self.ledger();
+        let holds = ledger.owned.values().filter_map(|owned| match owned {
+            Owned::Hold(what) => Some(what.to_string()),
+            Owned::Task(_) => None,
+        });
+        holds.collect()
+    }
+
+    /// Makes the incarnation own something, until [`disown`](Self::disown).
+    pub(super) fn own(&self, owned: Owned) -> Result<u64, OwnError> {
+        let mut ledger = self.ledger();
+        match ledger.stage {
+            Stage::Starting | Stage::Serving | Stage::Asked => Ok(ledger.own(owned)),
+            Stage::Returned => Err(OwnError::Ended {
+                path: self.path().clone(),
+            }),
+        }
+    }
+
+    pub(super) fn disown(&self, key: u64) {
+        let mut ledger = self.ledger();
+        ledger.owned.remove(&key);
+        if ledger.stage == Stage::Returned && ledger.owned.is_empty() {
+            self.shared.mailbox.tell(Message::Ended(self.id));
+        }
+    }
+
+    /// Reports the exit, through the queue that carried the incarnation's last words (L6).
+    fn exited(&self, exit: Exit, task: Task) {
+        let mut ledger = self.ledger();
+        ledger.advance(Stage::Returned);
+        let left = ledger.owned.len();
+        let rejected = self.shared.mailbox.send(Message::Exited {
+            id: self.id,
+            exit,
+            left,
+            task,
+        });
+        drop(ledger);
+        drop(rejected);
+        self.cancel();
+    }
+}
+
+impl std::fmt::Debug for Life {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} #{}", self.path(), self.id.incarnation())
+    }
+}
+
+/// The guard of an incarnation: its end is reported on return and panic, and when its task is
+/// aborted or dropped.
+pub(crate) struct Incarnation {
+    pub(crate) life: Arc<Life>,
+    is_reported: bool,
+}
+
+impl Incarnation {
+    pub(crate) const fn new(life: Arc<Life>) -> Self {
+        Self {
+            life,
+            is_reported: false,
+        }
+    }
+
+    /// Reports the exit of an incarnation whose task stays for the next one, and returns the seat
+    /// in which that one is put, or which is dropped when there will be none.
+    pub(crate) fn report_and_park(mut self, exit: Exit) -> oneshot::Receiver<Self> {
+        let (seat, next) = oneshot::channel();
+        self.report(exit, Task::Parked(seat));
+        next
+    }
+
+    /// Reports the exit of an incarnation whose task ends with it.
+    pub(crate) fn report_gone(mut self, exit: Exit) {
+        self.report(exit, Task::Gone);
+    }
+
+    pub(crate) fn report_panic(mut self, panic: Panic, payload: Payload) {
+        self.report(Exit::Panicked(panic), Task::Panicked(payload));
+    }
+
+    fn report(&mut self, exit: Exit, task: Task) {
+        self.is_reported = true;
+        self.life.exited(exit, task);
+    }
+}
+
+impl Drop for Incarnation {
+    fn drop(&mut self) {
+        if !self.is_reported {
+            self.life.exited(Exit::Aborted, Task::Gone);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The tree on tokio: one processor task that owns the core, and the handles that speak to it.
+
+mod address;
+mod child;
+mod clock;
+mod context;
+mod declare;
+mod entries;
+mod events;
+mod incarnation;
+mod interpose;
+mod ledger;
+mod mailbox;
+mod observe;
+mod owned;
+mod panics;
+mod pool;
+mod processor;
+mod runnable;
+mod shared;
+mod signals;
+mod supervisor;
+mod task;
+mod tree;
+mod waits;
+
+pub use self::child::{Child, Ended};
+pub use self::clock::{Clock, Hand};
+pub use self::context::Context;
+pub use self::declare::Group;
+pub use self::events::{Events, Lagged};
+pub use self::interpose::Run;
+pub use self::owned::{Hold, Owned};
+pub use self::pool::Pool;
+pub use self::runnable::{Configured, Method, RunOnce, Runnable, Spec, method, once, runnable};
+pub use self::supervisor::{Supervisor, run};
+pub use self::tree::{Ending, Tree};

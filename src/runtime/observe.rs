@@ -1,0 +1,79 @@
+//! Who is told of an event: readers, `tracing`, and without either standard error (R17).
+
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::exit::Exit;
+use crate::runtime::panics::shield;
+use crate::runtime::shared::Shared;
+use crate::tree::{Event, Evidence, State, What};
+
+/// Tells whoever listens. Observers can neither refuse nor reach in.
+pub(super) fn tell(shared: &Shared, event: Event) {
+    trace(&event);
+    if !shared.observers.is_heard() {
+        complain(&event);
+    }
+    shared.observers.send(event);
+}
+
+/// A service never fails in silence: one line for each death.
+fn complain(event: &Event) {
+    let line = match &event.what {
+        What::Exited { evidence } if is_death(event.state, evidence) => render(evidence),
+        What::OwnedPanicked { evidence } => render(evidence),
+        What::BudgetSpent { .. } if event.state != State::Down => return,
+        What::Leaked => format!("{} has not ended after its abort: leaked", event.path),
+        _ => return,
+    };
+    // Standard error may be closed; there is nobody else to tell.
+    let _ = writeln!(std::io::stderr(), "perennial: {line}");
+}
+
+/// The text of an error is code of the user's.
+fn render(evidence: &Arc<Evidence>) -> String {
+    let text = shield(|| evidence.chain());
+    text.unwrap_or_else(|| format!("{} failed, and its error cannot be shown", evidence.path))
+}
+
+fn is_death(state: State, evidence: &Evidence) -> bool {
+    let exit = evidence.exit.as_ref();
+    let crashed = matches!(exit, Some(Exit::Failed(_) | Exit::Aborted));
+    state == State::Dead
+        || state == State::Down && crashed
+        || matches!(exit, Some(Exit::Panicked(_)))
+}
+
+fn trace(event: &Event) {
+    use tracing::{Level, debug, enabled, error, info, warn};
+
+    if !enabled!(target: "perennial", Level::ERROR) {
+        return;
+    }
+    let Event {
+        path,
+        incarnation,
+        state,
+        what,
+        ..
+    } = event;
+    match what {
+        What::Exited { evidence } if is_death(*state, evidence) => {
+            warn!(target: "perennial", %path, incarnation, "{}", render(evidence));
+        }
+        What::OwnedPanicked { evidence } => {
+            warn!(target: "perennial", %path, incarnation, "{}", render(evidence));
+        }
+        What::BudgetSpent { evidence } => {
+            error!(target: "perennial", %path, incarnation, "budget spent: {}", render(evidence));
+        }
+        What::Leaked | What::Escalated { .. } => {
+            error!(target: "perennial", %path, incarnation, "{what}");
+        }
+        What::RestartScheduled { .. } | What::StartedAgain | What::Down { .. } | What::Stopped => {
+            info!(target: "perennial", %path, incarnation, "{what}");
+        }
+        What::Exited { .. } => debug!(target: "perennial", %path, incarnation, %state, "exited"),
+        _ => debug!(target: "perennial", %path, incarnation, "{what}"),
+    }
+}

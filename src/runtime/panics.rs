@@ -1,0 +1,80 @@
+//! Panics of supervised code: caught, with message, location and backtrace (R18).
+//!
+//! With `panic = "abort"` nothing can be caught: the process ends, as everywhere.
+
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+use crate::exit::Panic;
+use crate::runtime::mailbox::Payload;
+
+/// Who hears of a panic in what this thread runs now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hook {
+    /// Code that nobody supervises: the hook that was there before ours.
+    Unsupervised,
+    /// Supervised code, and nobody listens to the tree: the hook before ours, and the evidence.
+    Loud,
+    /// Supervised code, and somebody listens to the tree: only the evidence.
+    Silent,
+}
+
+thread_local! {
+    static HOOK: Cell<Hook> = const { Cell::new(Hook::Unsupervised) };
+    static SEEN: RefCell<Option<Panic>> = const { RefCell::new(None) };
+}
+
+/// Installs the panic hook, once in a process. It chains to the one that was there before it.
+pub(crate) fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = take_hook();
+        set_hook(Box::new(move |info| {
+            // A thread that is being torn down has no supervised code.
+            let hook = HOOK.try_with(Cell::get).unwrap_or(Hook::Unsupervised);
+            if hook != Hook::Unsupervised {
+                see(info);
+            }
+            if hook != Hook::Silent {
+                previous(info);
+            }
+        }));
+    });
+}
+
+fn see(info: &PanicHookInfo<'_>) {
+    let location = info.location().map(ToString::to_string);
+    let message = message(info.payload());
+    let panic = Panic::with_backtrace(message, location, Backtrace::capture());
+    SEEN.with(|seen| *seen.borrow_mut() = Some(panic));
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a payload that is no text").to_owned()
+}
+
+/// Runs supervised code, and catches its panic.
+pub(crate) fn catch<T>(hook: Hook, run: impl FnOnce() -> T) -> Result<T, (Panic, Payload)> {
+    let outer = HOOK.replace(hook);
+    let result = catch_unwind(AssertUnwindSafe(run));
+    HOOK.set(outer);
+    result.map_err(|payload| {
+        let seen = SEEN.with(|seen| seen.borrow_mut().take());
+        // Nobody saw it if the program has replaced the hook since.
+        (
+            seen.unwrap_or_else(|| Panic::new(message(payload.as_ref()), None)),
+            payload,
+        )
+    })
+}
+
+/// Runs code of the user's that is not worth a word when it panics, such as the drop of a runnable
+/// or the text of an error.
+pub(crate) fn shield<T>(run: impl FnOnce() -> T) -> Option<T> {
+    catch(Hook::Loud, run).ok()
+}

@@ -1,0 +1,319 @@
+//! The processor: the one task that owns the tree.
+//!
+//! 1. It does every action that the core has ready.
+//! 2. It waits for a batch of messages, or for the core's deadline.
+//! 3. It tells the core, which runs the GC pass.
+//!
+//! It never waits for anybody, and never runs code of the user's but to drop it. Stopping is a phase
+//! of the same loop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use tokio::sync::{mpsc, watch};
+
+use crate::runtime::child::Ended;
+use crate::runtime::clock::{Clock, Timer};
+use crate::runtime::entries::{Entries, drop_shielded};
+use crate::runtime::mailbox::{Declared, DeclaredGroup, Message, Payload, Task};
+use crate::runtime::observe;
+use crate::runtime::pool::PoolCell;
+use crate::runtime::shared::Shared;
+use crate::runtime::waits::Waits;
+use crate::tree::{Action, Core, Declaration, Failure, Id, Report, Snapshot, State};
+
+/// How many messages are taken at once; the clock is read once for each batch.
+const BATCH: usize = 512;
+
+/// How a tree ended, once it has.
+pub(crate) type Outcome = watch::Sender<Option<Result<Report, Failure>>>;
+
+/// The owner of a tree.
+pub(crate) struct Processor {
+    core: Core,
+    timer: Timer,
+    rng: StdRng,
+    entries: Entries,
+    waits: Waits,
+    shared: Arc<Shared>,
+    inbox: mpsc::UnboundedReceiver<Message>,
+    outcome: Outcome,
+    throws: Throws,
+}
+
+/// Whether a panic is met by the caller of `run()` too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Throws {
+    /// It is an exit like any other.
+    #[default]
+    Never,
+    /// It aborts the tree and is resumed in the caller.
+    Panics,
+}
+
+/// Whether the processor goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Go,
+    /// The tree has ended, or nobody holds it any more.
+    End,
+}
+
+/// What the processor is made of.
+pub(crate) struct Parts {
+    pub(crate) core: Core,
+    pub(crate) root: Declared,
+    pub(crate) clock: Clock,
+    pub(crate) rng: StdRng,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) inbox: mpsc::UnboundedReceiver<Message>,
+    pub(crate) outcome: Outcome,
+    pub(crate) throws: Throws,
+}
+
+impl Processor {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            core,
+            root,
+            clock,
+            rng,
+            shared,
+            inbox,
+            outcome,
+            throws,
+        } = parts;
+        let mut entries = Entries::default();
+        entries.insert(core.root(), root, None);
+        let (timer, waits) = (Timer::start(clock), Waits::default());
+        Self {
+            core,
+            timer,
+            rng,
+            entries,
+            waits,
+            shared,
+            inbox,
+            outcome,
+            throws,
+        }
+    }
+
+    /// Runs the tree until it has ended.
+    pub(crate) async fn run(mut self) {
+        let mut batch = Vec::new();
+        let mut next = self.advance();
+        while next == Next::Go {
+            self.answer();
+            self.timer.set(self.core.next_deadline());
+            tokio::select! {
+                biased;
+                _ = self.inbox.recv_many(&mut batch, BATCH) => {}
+                () = self.timer.ring() => {}
+            }
+            let now = self.timer.now();
+            for message in batch.drain(..) {
+                if self.take(now, message) == Next::End {
+                    return;
+                }
+            }
+            next = self.advance();
+        }
+    }
+
+    fn advance(&mut self) -> Next {
+        self.core.advance(self.timer.now(), &mut self.rng);
+        self.act()
+    }
+
+    fn answer(&mut self) {
+        let (core, inbox) = (&self.core, &self.inbox);
+        self.waits
+            .answer(|| inbox.is_empty() && core.is_settled(), core.is_ready());
+    }
+
+    /// Takes one message, and does what follows from it.
+    fn take(&mut self, now: Duration, message: Message) -> Next {
+        match message {
+            Message::Run { parent, child } => self.run_child(now, Some(parent), child, None),
+            Message::Group(group) => self.run_group(now, *group),
+            Message::Start { pool, child } => {
+                let place = pool.address.place();
+                let view = place.and_then(|place| self.core.view(place));
+                self.run_child(now, view.map(|view| view.id), child, Some(pool));
+            }
+            Message::Signal { life, signal } => {
+                self.core.signal(now, life.id, life.path(), signal);
+            }
+            Message::Exited {
+                id,
+                exit,
+                left,
+                task,
+            } => {
+                let seat = match task {
+                    Task::Gone => None,
+                    Task::Parked(seat) => Some(seat),
+                    Task::Panicked(payload) if self.throws == Throws::Panics => {
+                        return self.throw(payload);
+                    }
+                    Task::Panicked(payload) => {
+                        drop_shielded(payload);
+                        None
+                    }
+                };
+                self.entries.returned(id, seat);
+                self.core.exited(now, id, exit, left);
+            }
+            Message::Ended(id) => self.core.ended(now, id),
+            Message::OwnedPanicked { payload, .. } if self.throws == Throws::Panics => {
+                return self.throw(payload);
+            }
+            Message::OwnedPanicked { id, panic, payload } => {
+                drop_shielded(payload);
+                self.core.owned_panicked(now, id, panic);
+            }
+            Message::Ask { address, question } => {
+                if let Some(place) = address.place() {
+                    self.waits
+                        .ask(&mut self.core, place, &address.path, question);
+                }
+            }
+            Message::Settled(reply) => self.waits.wait_settled(reply),
+            Message::Ready(reply) => self.waits.wait_ready(reply),
+            Message::Snapshot(reply) => {
+                // Who asked may have gone.
+                drop(reply.send(self.snapshot()));
+            }
+            Message::Stop(within) => self.core.stop(now, within),
+            Message::Abandoned => return self.abandon(),
+        }
+        self.act()
+    }
+
+    fn run_child(
+        &mut self,
+        now: Duration,
+        parent: Option<Id>,
+        child: Declared,
+        pool: Option<Arc<PoolCell>>,
+    ) {
+        let declaration = declaration(&child);
+        match parent.and_then(|parent| self.core.run(now, parent, declaration)) {
+            Some(place) => self.entries.insert(place, child, pool),
+            None => refuse(child, pool),
+        }
+    }
+
+    fn run_group(&mut self, now: Duration, group: DeclaredGroup) {
+        let DeclaredGroup {
+            parent,
+            label,
+            strategy,
+            members,
+        } = group;
+        let declarations = members.iter().map(declaration).collect();
+        match self
+            .core
+            .run_group(now, parent, label, strategy, declarations)
+        {
+            Some(places) => {
+                for (place, child) in places.into_iter().zip(members) {
+                    self.entries.insert(place, child, None);
+                }
+            }
+            None => members.into_iter().for_each(|child| refuse(child, None)),
+        }
+    }
+
+    /// Does every action that the core has ready.
+    fn act(&mut self) -> Next {
+        while let Some(action) = self.core.next_action() {
+            match action {
+                Action::Start {
+                    id,
+                    attempt,
+                    last_exit,
+                } => {
+                    self.entries.start(&self.shared, id, attempt, last_exit);
+                }
+                Action::Ask(id) => self.entries.ask(id),
+                Action::Abort(id) => self.entries.abort(id),
+                Action::Changed(place) => {
+                    if let Some(address) = self.entries.address(place) {
+                        self.waits.changed(&self.core, place, &address.path);
+                    }
+                }
+                Action::Forget {
+                    place,
+                    state,
+                    evidence,
+                } => {
+                    self.entries.forget(place, Ended { state, evidence });
+                    self.waits.forget(place);
+                }
+                Action::Event(event) => observe::tell(&self.shared, event),
+                Action::End(result) => return self.end(result),
+            }
+        }
+        Next::Go
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let mut snapshot = self.core.snapshot(self.timer.now());
+        for node in snapshot.nodes.iter_mut().filter(|node| node.ending > 0) {
+            node.holds = self.entries.holds(node.slot);
+        }
+        snapshot
+    }
+
+    fn end(&mut self, result: Result<Report, Failure>) -> Next {
+        let last = self.snapshot();
+        // Only here is it set.
+        drop(self.shared.last.set(last));
+        self.entries.end_all();
+        self.outcome.send_replace(Some(result));
+        self.drain()
+    }
+
+    /// Aborts all that runs: nobody holds the tree any more.
+    fn abandon(&mut self) -> Next {
+        self.shared.abandon();
+        self.entries.abort_all();
+        self.drain()
+    }
+
+    fn throw(&mut self, payload: Payload) -> Next {
+        self.shared.thrown.lock().get_or_insert(payload);
+        self.abandon()
+    }
+
+    /// Refuses what is said from now on, and drops what was said and not heard.
+    fn drain(&mut self) -> Next {
+        self.inbox.close();
+        while let Ok(message) = self.inbox.try_recv() {
+            drop_shielded(message);
+        }
+        Next::End
+    }
+}
+
+fn declaration(child: &Declared) -> Declaration {
+    Declaration {
+        path: child.address.path.clone(),
+        options: child.options.clone(),
+    }
+}
+
+/// Ends a child whose parent was gone before the tree heard of it.
+fn refuse(child: Declared, pool: Option<Arc<PoolCell>>) {
+    child.address.end(Ended {
+        state: State::Canceled,
+        evidence: None,
+    });
+    if let Some(pool) = pool {
+        pool.forget();
+    }
+    drop_shielded(child.stored);
+}

@@ -1,0 +1,320 @@
+//! Runnables: functions of a context, and the options that travel with them.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use futures::future::BoxFuture;
+use tokio::task::AbortHandle;
+
+use crate::exit::{Exit, IntoExit};
+use crate::runtime::context::Context;
+use crate::runtime::incarnation::Incarnation;
+use crate::runtime::pool::PoolCell;
+use crate::runtime::task;
+use crate::tree::{Backoff, Grace, Health, Kind, Options, Restart};
+
+/// Code that can be run again and again: a function, a closure, or what [`runnable`] and
+/// [`method`] make of them.
+///
+/// It is called once for each incarnation, with that incarnation's [`Context`], and returns a
+/// future of `()` or a `Result` ([`IntoExit`]). What must live on over a restart is captured and
+/// cloned; what belongs to one incarnation is made inside.
+///
+/// Given directly, a closure needs the type of its argument: `|ctx: Context| async move { .. }`;
+/// [`runnable`] infers it. The compiler refuses a few things that look right:
+///
+/// - `async move |ctx| ..` that captures anything, since such a future borrows from the closure:
+///   write `move |ctx| { let value = value.clone(); async move { .. } }`;
+/// - a captured value that is moved into the future, since there is a next time: clone it first;
+/// - a bare `Ok(())`, which does not name its error type: write `Ok::<(), Error>(())`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no runnable",
+    label = "expected `Fn(Context) -> impl Future<Output = () or Result> + Send + 'static`"
+)]
+pub trait Runnable: Send + Sync + 'static {
+    #[doc(hidden)]
+    fn into_spec(self) -> Spec;
+}
+
+/// Code that runs once: whatever is [`Runnable`], and what consumes what it captures.
+///
+/// Children of pools are such.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be run",
+    label = "expected `FnOnce(Context) -> impl Future<Output = () or Result> + Send + 'static`"
+)]
+pub trait RunOnce: Send + 'static {
+    #[doc(hidden)]
+    fn into_spec_once(self) -> Spec;
+}
+
+/// A runnable with options; made by [`runnable`], [`method`] and [`once`].
+#[derive(Clone)]
+#[must_use = "a runnable does nothing until it is run"]
+pub struct Configured<F> {
+    run: F,
+    options: Options,
+}
+
+/// Gives options to a runnable.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use perennial::{Context, runnable};
+///
+/// async fn reader(ctx: Context) -> std::io::Result<()> {
+///     ctx.healthy();
+///     ctx.cancelled().await;
+///     Ok(())
+/// }
+///
+/// let patient = runnable(reader).grace(Duration::from_secs(30));
+/// ```
+pub fn runnable<F, Fut>(run: F) -> Configured<F>
+where
+    F: Fn(Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    Configured {
+        run,
+        options: Options::default(),
+    }
+}
+
+/// Gives options to code that runs once, for [`Pool::start`](crate::Pool::start).
+pub fn once<F, Fut>(run: F) -> Configured<F>
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    Configured {
+        run,
+        options: Options::default(),
+    }
+}
+
+/// Makes a runnable of a method of a service that outlives its incarnations.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use perennial::{Context, method};
+///
+/// struct Store { /* .. */ }
+///
+/// impl Store {
+///     async fn run(&self, ctx: Context) -> std::io::Result<()> {
+///         ctx.healthy();
+///         ctx.cancelled().await;
+///         Ok(())
+///     }
+/// }
+///
+/// let store = Arc::new(Store {});
+/// let runnable = method(&store, Store::run);
+/// ```
+pub fn method<S, M>(
+    service: &Arc<S>,
+    run: M,
+) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Send + Sync + 'static>
+where
+    S: Send + Sync + 'static,
+    M: for<'a> Method<'a, S> + Clone + Send + Sync + 'static,
+{
+    let service = service.clone();
+    runnable(move |context| {
+        let (service, run) = (service.clone(), run.clone());
+        let future = async move { run.call(&service, context).await.into_exit() };
+        Box::pin(future) as BoxFuture<'static, Exit>
+    })
+}
+
+/// An `async fn(&self, Context)`; what [`method`] takes. Not to be implemented.
+pub trait Method<'a, S: 'a> {
+    #[doc(hidden)]
+    type Future: Future<Output: IntoExit + Send> + Send + 'a;
+
+    #[doc(hidden)]
+    fn call(&self, service: &'a S, context: Context) -> Self::Future;
+}
+
+impl<'a, S, F, Fut> Method<'a, S> for F
+where
+    S: 'a,
+    F: Fn(&'a S, Context) -> Fut,
+    Fut: Future<Output: IntoExit + Send> + Send + 'a,
+{
+    type Future = Fut;
+
+    fn call(&self, service: &'a S, context: Context) -> Fut {
+        self(service, context)
+    }
+}
+
+impl<F> Configured<F> {
+    /// Sets how long an incarnation may take to end when it is asked to: 5 s by default, zero
+    /// aborts at once. [`Grace::Infinite`] waits as long as it takes.
+    pub fn grace(mut self, grace: impl Into<Grace>) -> Self {
+        self.options.grace = grace.into();
+        self
+    }
+
+    /// Sets how long the node waits before it is started again.
+    pub const fn backoff(mut self, backoff: Backoff) -> Self {
+        self.options.backoff = backoff;
+        self
+    }
+
+    /// Counts an incarnation as healthy as soon as it starts: for code that does not signal.
+    ///
+    /// Such a node cannot declare children.
+    pub const fn healthy_at_start(mut self) -> Self {
+        self.options.health = Health::AtStart;
+        self
+    }
+}
+
+impl<F> fmt::Debug for Configured<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Configured")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F, Fut> Runnable for F
+where
+    F: Fn(Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    fn into_spec(self) -> Spec {
+        runnable(self).into_spec()
+    }
+}
+
+impl<F, Fut> Runnable for Configured<F>
+where
+    F: Fn(Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    fn into_spec(self) -> Spec {
+        Spec {
+            options: share(self.options),
+            stored: Stored::Again(Arc::new(self.run)),
+        }
+    }
+}
+
+impl<F, Fut> RunOnce for F
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    fn into_spec_once(self) -> Spec {
+        once(self).into_spec_once()
+    }
+}
+
+impl<F, Fut> RunOnce for Configured<F>
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    fn into_spec_once(self) -> Spec {
+        let options = Options {
+            restart: Restart::Temporary,
+            ..self.options
+        };
+        Spec {
+            options: share(options),
+            stored: Stored::Once(Some(Box::new(self.run))),
+        }
+    }
+}
+
+/// What a declaration is made of.
+#[doc(hidden)]
+pub struct Spec {
+    pub(super) options: Arc<Options>,
+    pub(super) stored: Stored,
+}
+
+impl Spec {
+    pub(super) fn pool(cell: Arc<PoolCell>) -> Self {
+        let options = Options {
+            kind: Kind::Pool,
+            ..Options::default()
+        };
+        Self {
+            options: Arc::new(options),
+            stored: Stored::Pool(cell),
+        }
+    }
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spec")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Most nodes take the defaults: they share them.
+fn share(options: Options) -> Arc<Options> {
+    static PERMANENT: LazyLock<Arc<Options>> = LazyLock::new(Arc::default);
+    static TEMPORARY: LazyLock<Arc<Options>> = LazyLock::new(|| {
+        Arc::new(Options {
+            restart: Restart::Temporary,
+            ..Options::default()
+        })
+    });
+    let shared = [&*PERMANENT, &*TEMPORARY]
+        .into_iter()
+        .find(|shared| ***shared == options);
+    shared.cloned().unwrap_or_else(|| Arc::new(options))
+}
+
+/// The code of a node, kept by the processor. What is erased is the spawn, not the future, so that
+/// a task is one allocation.
+pub(crate) enum Stored {
+    /// To be run again and again.
+    Again(Arc<dyn Launch>),
+    /// To be run once; gone when it was.
+    Once(Option<Box<dyn LaunchOnce>>),
+    /// None: a pool.
+    Pool(Arc<PoolCell>),
+}
+
+/// Spawns a task that runs incarnations of a runnable.
+pub(crate) trait Launch: Send + Sync {
+    fn launch(self: Arc<Self>, incarnation: Incarnation) -> AbortHandle;
+}
+
+impl<F, Fut> Launch for F
+where
+    F: Fn(Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    fn launch(self: Arc<Self>, incarnation: Incarnation) -> AbortHandle {
+        task::spawn_again(self, incarnation)
+    }
+}
+
+/// Spawns a task that runs the only incarnation of a runnable.
+pub(crate) trait LaunchOnce: Send {
+    fn launch_once(self: Box<Self>, incarnation: Incarnation) -> AbortHandle;
+}
+
+impl<F, Fut> LaunchOnce for F
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    fn launch_once(self: Box<Self>, incarnation: Incarnation) -> AbortHandle {
+        task::spawn_once(self, incarnation)
+    }
+}

@@ -1,0 +1,63 @@
+//! What the processor, the contexts and the handles of one tree share.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::runtime::events::Observers;
+use crate::runtime::interpose::Interpose;
+use crate::runtime::mailbox::{Mailbox, Payload};
+use crate::runtime::panics::Hook;
+use crate::tree::Snapshot;
+
+/// What the processor, the contexts and the handles of one tree share.
+pub(crate) struct Shared {
+    pub(crate) mailbox: Mailbox,
+    pub(crate) observers: Observers,
+    pub(crate) interpose: Option<Interpose>,
+    pub(crate) children_max: usize,
+    /// The last look of the tree, once it has ended.
+    pub(crate) last: OnceLock<Snapshot>,
+    /// What a panic threw that the caller of `run()` is to meet.
+    pub(crate) thrown: Mutex<Option<Payload>>,
+    is_abandoned: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        mailbox: Mailbox,
+        observers: Observers,
+        interpose: Option<Interpose>,
+        children_max: usize,
+    ) -> Self {
+        Self {
+            mailbox,
+            observers,
+            interpose,
+            children_max,
+            last: OnceLock::new(),
+            thrown: Mutex::new(None),
+            is_abandoned: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the last handle is gone: nothing of the tree is polled any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.is_abandoned.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn abandon(&self) {
+        self.is_abandoned.store(true, Ordering::Release);
+    }
+
+    /// Who hears of a panic in supervised code: the hook that was there before ours is needed
+    /// only when nobody else listens (R18).
+    pub(crate) fn hook(&self) -> Hook {
+        if self.observers.is_heard() {
+            Hook::Silent
+        } else {
+            Hook::Loud
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Questions that the processor answers later: when a child changes, when the tree settles.
+
+use std::collections::HashMap;
+
+use tokio::sync::oneshot;
+
+use crate::error::{FirstStartError, HealthyError};
+use crate::path::Path;
+use crate::runtime::child::{Ended, Question};
+use crate::tree::{Core, Place, State, View};
+
+/// Who waits for what. Bounded by the callers that wait.
+#[derive(Default)]
+pub(super) struct Waits {
+    children: HashMap<Place, Vec<Question>>,
+    settled: Vec<oneshot::Sender<()>>,
+    ready: Vec<oneshot::Sender<()>>,
+}
+
+impl Waits {
+    /// Answers a question about a place now, or keeps it until the place changes.
+    pub(super) fn ask(&mut self, core: &mut Core, place: Place, path: &Path, question: Question) {
+        let Some(view) = core.view(place) else { return };
+        if let Some(question) = answer(question, &view, path) {
+            core.watch(place);
+            let questions = self.children.entry(place).or_default();
+            questions.retain(|question| !question.is_dropped());
+            questions.push(question);
+        }
+    }
+
+    /// Answers what a change of a place allows to answer.
+    pub(super) fn changed(&mut self, core: &Core, place: Place, path: &Path) {
+        let Some(questions) = self.children.remove(&place) else {
+            return;
+        };
+        let Some(view) = core.view(place) else { return };
+        let open = questions
+            .into_iter()
+            .filter_map(|question| answer(question, &view, path));
+        let open: Vec<_> = open.collect();
+        if !open.is_empty() {
+            self.children.insert(place, open);
+        }
+    }
+
+    /// Drops the questions about a place that is gone: the handle knows the rest.
+    pub(super) fn forget(&mut self, place: Place) {
+        self.children.remove(&place);
+    }
+
+    pub(super) fn wait_settled(&mut self, reply: oneshot::Sender<()>) {
+        self.settled.retain(|reply| !reply.is_closed());
+        self.settled.push(reply);
+    }
+
+    pub(super) fn wait_ready(&mut self, reply: oneshot::Sender<()>) {
+        self.ready.retain(|reply| !reply.is_closed());
+        self.ready.push(reply);
+    }
+
+    /// Answers those who wait for the whole tree.
+    pub(super) fn answer(&mut self, is_settled: impl FnOnce() -> bool, is_ready: bool) {
+        if !self.settled.is_empty() && is_settled() {
+            tell_all(&mut self.settled);
+        }
+        if is_ready {
+            tell_all(&mut self.ready);
+        }
+    }
+}
+
+fn tell_all(replies: &mut Vec<oneshot::Sender<()>>) {
+    for reply in replies.drain(..) {
+        // Who does not wait any more need not be told.
+        let _ = reply.send(());
+    }
+}
+
+impl Question {
+    fn is_dropped(&self) -> bool {
+        match self {
+            Self::Healthy(reply) => reply.is_closed(),
+            Self::FirstStart(reply) => reply.is_closed(),
+            Self::Ended(reply) => reply.is_closed(),
+        }
+    }
+}
+
+/// Answers a question, or gives it back if it has no answer yet.
+fn answer(question: Question, view: &View, path: &Path) -> Option<Question> {
+    // A reply that nobody receives needs no answer.
+    match question {
+        Question::Healthy(reply) => match is_healthy(view, path) {
+            Some(result) => drop(reply.send(result)),
+            None => return Some(Question::Healthy(reply)),
+        },
+        Question::FirstStart(reply) => match has_started(view, path) {
+            Some(result) => drop(reply.send(result)),
+            None => return Some(Question::FirstStart(reply)),
+        },
+        Question::Ended(reply) => match has_ended(view) {
+            Some(ended) => drop(reply.send(ended)),
+            None => return Some(Question::Ended(reply)),
+        },
+    }
+    None
+}
+
+fn is_healthy(view: &View, path: &Path) -> Option<Result<(), HealthyError>> {
+    let path = path.clone();
+    if view.is_taken {
+        return Some(Err(HealthyError::Stopped { path }));
+    }
+    match view.state {
+        State::Healthy | State::Finishing | State::Done => Some(Ok(())),
+        State::Down => Some(Err(HealthyError::Down {
+            path,
+            source: view.last_exit.clone(),
+        })),
+        State::Waiting | State::Starting | State::Stopping | State::Dead | State::Canceled => None,
+    }
+}
+
+fn has_started(view: &View, path: &Path) -> Option<Result<(), FirstStartError>> {
+    let path = path.clone();
+    match &view.first_start {
+        Some(Ok(())) => Some(Ok(())),
+        Some(Err(Some(source))) => Some(Err(FirstStartError::Exited {
+            path,
+            source: source.clone(),
+        })),
+        Some(Err(None)) => Some(Err(FirstStartError::Stopped { path })),
+        None if view.is_taken || view.state == State::Down => {
+            Some(Err(FirstStartError::Stopped { path }))
+        }
+        None => None,
+    }
+}
+
+fn has_ended(view: &View) -> Option<Ended> {
+    let is_over = matches!(view.state, State::Done | State::Down);
+    (is_over && view.is_gone).then(|| Ended {
+        state: view.state,
+        evidence: view.last_exit.clone(),
+    })
+}

@@ -1,0 +1,123 @@
+//! The counters that make an exit O(1) amortised: who is out, who is counted, who is settled.
+
+use crate::tree::core::Core;
+use crate::tree::node::{Phase, Weight};
+use crate::tree::options::Kind;
+use crate::tree::state::State;
+use crate::tree::stop::Course;
+
+impl Core {
+    /// Whether nothing more will happen by itself (R12): no action is left, and every node is
+    /// healthy, or done or down and ended or leaked; or the tree has ended.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let is_quiet = self.actions.is_empty() && self.starts.is_empty() && self.ready.is_empty();
+        is_quiet && (self.has_ended() || self.unsettled == 0)
+    }
+
+    /// Whether every node was healthy or done once since it last fell, and the tree runs.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.course, Course::Running) && self.unready == 0
+    }
+
+    /// Brings the tree's counters up to date with a node.
+    pub(super) fn weigh(&mut self, slot: usize) {
+        let node = &mut self.nodes[slot];
+        let was = node.weight;
+        let is = node.must_weigh();
+        node.weight = is;
+        self.reweigh(was, is);
+    }
+
+    pub(super) fn reweigh(&mut self, was: Weight, is: Weight) {
+        count(&mut self.unfinished, was.unfinished, is.unfinished);
+        count(&mut self.unsettled, was.unsettled, is.unsettled);
+        count(&mut self.unready, was.unready, is.unready);
+    }
+
+    /// Brings `is_out` and `is_counted` of a node, and of those above it, up to date.
+    ///
+    /// Goes up only while a whole subtree ends or begins, so the way is paid for by the nodes
+    /// that did.
+    pub(super) fn update(&mut self, slot: usize) {
+        let mut next = Some(slot);
+        while let Some(slot) = next {
+            self.update_out(slot);
+            let node = &mut self.nodes[slot];
+            let parent = node.parent;
+            let (was, is) = (node.is_counted, node.must_be_counted());
+            node.is_counted = is;
+            if let Some(parent) = parent {
+                count(&mut self.nodes[parent].below, was, is);
+            }
+            self.tidy(slot);
+            if was == is {
+                return;
+            }
+            next = parent;
+        }
+    }
+
+    fn update_out(&mut self, slot: usize) {
+        let node = &mut self.nodes[slot];
+        let (was, is) = (node.is_out, node.must_be_out());
+        node.is_out = is;
+        let Some(fall) = node.fall else { return };
+        count(&mut self.falls[fall].outstanding, !was, !is);
+        self.settle_fall(fall);
+    }
+
+    /// Notes a fall of which everything is out, for the next pass.
+    pub(super) fn settle_fall(&mut self, key: usize) {
+        let fall = &mut self.falls[key];
+        if fall.outstanding == 0 && fall.phase == Phase::Falling {
+            fall.phase = Phase::Ready;
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Drops what nobody needs any more: what was below a node that is down, and the ended children
+    /// of pools (R6, R13).
+    pub(super) fn tidy(&mut self, slot: usize) {
+        let node = &self.nodes[slot];
+        if !node.is_out || node.leaks > 0 || node.rises() {
+            return;
+        }
+        if node.state == State::Down {
+            self.discard_below(slot);
+        }
+        if self.is_pooled(slot) && self.nodes[slot].has_left_pool() {
+            self.discard(slot);
+        }
+    }
+
+    fn is_pooled(&self, slot: usize) -> bool {
+        let parent = self.nodes[slot].parent;
+        parent.is_some_and(|parent| self.nodes[parent].options.kind == Kind::Pool)
+    }
+}
+
+impl crate::tree::node::Node {
+    /// Whether a pool has no further use for its child, which is out.
+    fn has_left_pool(&self) -> bool {
+        match self.state {
+            State::Done | State::Down => true,
+            State::Waiting
+            | State::Starting
+            | State::Healthy
+            | State::Finishing
+            | State::Stopping
+            | State::Dead
+            | State::Canceled => false,
+        }
+    }
+}
+
+pub(super) fn count(counter: &mut usize, was: bool, is: bool) {
+    match (was, is) {
+        (false, true) => *counter += 1,
+        (true, false) => *counter -= 1,
+        (true, true) | (false, false) => {}
+    }
+}

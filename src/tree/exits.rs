@@ -1,0 +1,255 @@
+//! Facts about incarnations: what they say, how they return, when they have ended (R4, R5, R14).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::exit::{Exit, Panic};
+use crate::path::Path;
+use crate::tree::action::{Action, Id};
+use crate::tree::core::Core;
+use crate::tree::event::{Event, What};
+use crate::tree::evidence::{Cause, Evidence};
+use crate::tree::node::{First, Own};
+use crate::tree::reading::{Reading, Returned, read};
+use crate::tree::signal::{Intent, Signal};
+use crate::tree::state::{Down, Rung, State, Told};
+
+impl Core {
+    /// States that an incarnation said something about itself.
+    ///
+    /// `path` is its node, which an ended incarnation can no longer be asked for.
+    pub fn signal(&mut self, now: Duration, id: Id, path: &Path, signal: Signal) {
+        match self.resolve(id) {
+            Some(slot) => self.hear(slot, now, signal),
+            None if self.has_ended() => {}
+            None => self.ignore(now, id, path, State::Down, signal),
+        }
+        self.check_invariants();
+    }
+
+    fn hear(&mut self, slot: usize, now: Duration, signal: Signal) {
+        let node = &mut self.nodes[slot];
+        match node.state {
+            State::Starting | State::Healthy | State::Finishing => {}
+            State::Waiting
+            | State::Done
+            | State::Stopping
+            | State::Dead
+            | State::Canceled
+            | State::Down => {
+                let (path, state) = (node.path.clone(), node.state);
+                let id = self.id(slot);
+                return self.ignore(now, id, &path, state, signal);
+            }
+        }
+        node.intent = node.intent.max(Intent::from(signal));
+        match signal {
+            Signal::Healthy => self.become_healthy(slot, now),
+            Signal::Done => {
+                self.become_healthy(slot, now);
+                self.become_finishing(slot, now);
+            }
+            Signal::Restart | Signal::GiveUp => {}
+        }
+    }
+
+    fn ignore(&mut self, at: Duration, id: Id, path: &Path, state: State, signal: Signal) {
+        let what = What::SignalIgnored { signal };
+        let (path, incarnation) = (path.clone(), id.incarnation);
+        self.actions.push_back(Action::Event(Event { at, path, incarnation, state, what }));
+    }
+
+    pub(super) fn become_healthy(&mut self, slot: usize, now: Duration) {
+        let node = &mut self.nodes[slot];
+        if node.state != State::Starting {
+            return;
+        }
+        node.healthy_at = Some(now);
+        node.was_ready = true;
+        node.memories = None;
+        if matches!(node.first, First::Pending) {
+            node.first = First::Healthy;
+        }
+        self.has_started |= slot == self.root;
+        self.set(slot, now, State::Healthy);
+        self.tell_event(slot, now, What::Healthy);
+    }
+
+    fn become_finishing(&mut self, slot: usize, now: Duration) {
+        if self.nodes[slot].state == State::Healthy {
+            self.set(slot, now, State::Finishing);
+            self.tell_event(slot, now, What::Finishing);
+        }
+    }
+
+    /// States that an incarnation returned, with this many owned tasks and holds left (R14).
+    pub fn exited(&mut self, now: Duration, id: Id, exit: Exit, left: usize) {
+        if let Some(slot) = self.resolve(id) {
+            match self.nodes[slot].own {
+                Own::Running => self.exit(slot, now, exit, left),
+                Own::Ending(_) | Own::Ended => self.stale += 1,
+            }
+        }
+        self.check_invariants();
+    }
+
+    fn exit(&mut self, slot: usize, now: Duration, exit: Exit, left: usize) {
+        let reading = self.read(slot, &exit);
+        let evidence = self.record(slot, now, exit);
+        let is_leaked = self.nodes[slot].rung == Rung::Leaked;
+        if is_leaked {
+            self.tell_event(slot, now, What::Exited { evidence });
+        } else {
+            self.nodes[slot].age(now);
+            self.follow(slot, now, reading, evidence);
+        }
+        // Only now: what is told above must not find the node out before its own turn has come.
+        self.leave(slot, now, left);
+    }
+
+    fn read(&self, slot: usize, exit: &Exit) -> Reading {
+        let node = &self.nodes[slot];
+        let returned = Returned {
+            told: node.told(),
+            condemned: node.condemned.is_some(),
+            intent: node.intent,
+            restart: node.options.restart,
+        };
+        read(exit, returned)
+    }
+
+    fn record(&mut self, slot: usize, at: Duration, exit: Exit) -> Arc<Evidence> {
+        let node = &mut self.nodes[slot];
+        let is_plain = exit.is_ok() && node.condemned.is_none() && node.rung <= Rung::Asked;
+        let evidence = Arc::new(Evidence {
+            path: node.path.clone(),
+            incarnation: node.incarnation,
+            at,
+            state: node.state,
+            exit: Some(exit),
+            cause: node.condemned.clone(),
+        });
+        node.evidence = Some(evidence.clone());
+        if matches!(node.first, First::Pending) {
+            node.first = First::Ended(Some(evidence.clone()));
+        }
+        if !is_plain {
+            self.report(slot, Some(evidence.clone()));
+        }
+        evidence
+    }
+
+    fn follow(&mut self, slot: usize, now: Duration, reading: Reading, evidence: Arc<Evidence>) {
+        let exited = What::Exited { evidence: evidence.clone() };
+        match reading {
+            Reading::Dead => {
+                self.set(slot, now, State::Dead);
+                self.tell_event(slot, now, exited);
+                self.die(slot, now, &evidence);
+            }
+            Reading::Canceled => {
+                self.set(slot, now, State::Canceled);
+                self.tell_event(slot, now, exited);
+            }
+            Reading::Done => {
+                self.set(slot, now, State::Done);
+                self.tell_event(slot, now, exited);
+            }
+            Reading::Down(reason) => {
+                self.nodes[slot].down = reason;
+                self.set(slot, now, State::Down);
+                self.tell_event(slot, now, exited);
+                self.go_down(slot, now, reason);
+            }
+            Reading::Restart => {
+                self.set(slot, now, State::Canceled);
+                self.tell_event(slot, now, exited);
+                self.restart(slot, now);
+            }
+            Reading::GiveUp => {
+                self.nodes[slot].down = Down::GaveUp;
+                self.set(slot, now, State::Down);
+                self.tell_event(slot, now, exited);
+                self.go_down(slot, now, Down::GaveUp);
+                self.tell_event(slot, now, What::BudgetSpent { evidence: evidence.clone() });
+                self.escalate(slot, now, evidence);
+            }
+        }
+    }
+
+    fn go_down(&mut self, slot: usize, now: Duration, reason: Down) {
+        self.put_down(slot, now, reason);
+        let by = self.nodes[slot].path.clone();
+        self.tell_below(slot, now, &by);
+    }
+
+    /// Notes that the code of an incarnation is gone, and lets what it owned hear it.
+    fn leave(&mut self, slot: usize, now: Duration, left: usize) {
+        self.nodes[slot].own = Own::Ending(left);
+        if left == 0 {
+            self.end(slot, now);
+        } else {
+            self.ask(slot, now);
+            self.weigh(slot);
+        }
+    }
+
+    /// States that all that an incarnation owned has ended, after it had returned (R14).
+    pub fn ended(&mut self, now: Duration, id: Id) {
+        if let Some(slot) = self.resolve(id) {
+            match self.nodes[slot].own {
+                Own::Ending(_) => self.end(slot, now),
+                Own::Running | Own::Ended => self.stale += 1,
+            }
+        }
+        self.check_invariants();
+    }
+
+    fn end(&mut self, slot: usize, now: Duration) {
+        let rung = self.nodes[slot].rung;
+        self.nodes[slot].own = Own::Ended;
+        self.rest(slot);
+        match rung {
+            Rung::None | Rung::Asked => {}
+            Rung::Aborted => self.report(slot, self.nodes[slot].evidence.clone()),
+            Rung::Leaked => return self.unleak(slot, now),
+        }
+        self.weigh(slot);
+        self.changed(slot);
+        self.update(slot);
+    }
+
+    /// States that a task that an incarnation owns panicked: that fails its owner (R14).
+    pub fn owned_panicked(&mut self, now: Duration, id: Id, panic: Panic) {
+        if let Some(slot) = self.resolve(id) {
+            if self.nodes[slot].state.is_live() {
+                self.condemn(slot, now, Cause::Owned(panic));
+            } else {
+                self.report_owned(slot, now, panic);
+            }
+        }
+        self.check_invariants();
+    }
+
+    /// After the owner's exit was read, a panic is evidence and changes no state.
+    fn report_owned(&mut self, slot: usize, at: Duration, panic: Panic) {
+        let node = &self.nodes[slot];
+        let evidence = Arc::new(Evidence {
+            path: node.path.clone(),
+            incarnation: node.incarnation,
+            at,
+            state: node.state,
+            exit: None,
+            cause: Some(Cause::Owned(panic)),
+        });
+        self.report(slot, Some(evidence.clone()));
+        self.tell_event(slot, at, What::OwnedPanicked { evidence });
+    }
+
+    /// Makes a live incarnation stop and be read as dead, however it returns.
+    pub(super) fn condemn(&mut self, slot: usize, now: Duration, cause: Cause) {
+        let by = self.nodes[slot].path.clone();
+        self.nodes[slot].condemned.get_or_insert(cause);
+        self.tell(slot, now, Told::Itself, &by);
+    }
+}

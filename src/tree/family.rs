@@ -1,0 +1,115 @@
+//! Who stands below whom: children come, and are discarded with their parent's incarnation.
+
+use crate::name::Name;
+use crate::tree::action::Action;
+use crate::tree::core::Core;
+use crate::tree::node::{Links, Memory, Node, Weight};
+
+impl Core {
+    /// Keeps a node, as the last child of `parent`.
+    pub(super) fn insert(&mut self, mut node: Node, parent: Option<usize>) -> usize {
+        node.parent = parent;
+        let previous = parent.and_then(|parent| self.nodes[parent].links.last);
+        node.links.previous = previous;
+        let slot = self.nodes.insert(node);
+        if let Some(previous) = previous {
+            self.nodes[previous].links.next = Some(slot);
+        }
+        if let Some(parent) = parent {
+            let links = &mut self.nodes[parent].links;
+            links.last = Some(slot);
+            links.first.get_or_insert(slot);
+        }
+        slot
+    }
+
+    /// The children of a node, in order of declaration.
+    pub(super) fn children(&self, slot: usize) -> impl Iterator<Item = usize> {
+        let first = self.nodes[slot].links.first;
+        std::iter::successors(first, |child| self.nodes[*child].links.next)
+    }
+
+    /// A node and all below it, each before its children and after its earlier siblings.
+    pub(super) fn subtree(&self, top: usize) -> Vec<usize> {
+        let mut order = Vec::new();
+        let mut next = vec![top];
+        while let Some(slot) = next.pop() {
+            order.push(slot);
+            let mut child = self.nodes[slot].links.last;
+            while let Some(slot) = child {
+                next.push(slot);
+                child = self.nodes[slot].links.previous;
+            }
+        }
+        order
+    }
+
+    /// Forgets all below a node. Nothing of it runs any more.
+    pub(super) fn discard_below(&mut self, top: usize) {
+        if self.nodes[top].links.first.is_none() {
+            return;
+        }
+        for slot in self.subtree(top).into_iter().skip(1).rev() {
+            self.forget(slot);
+        }
+        self.nodes[top].links.first = None;
+        self.nodes[top].links.last = None;
+    }
+
+    /// Forgets one child, below which nothing is left.
+    pub(super) fn discard(&mut self, slot: usize) {
+        self.discard_below(slot);
+        let Node { links: Links { next, previous, .. }, parent, .. } = self.nodes[slot];
+        match previous {
+            Some(previous) => self.nodes[previous].links.next = next,
+            None => self.parent_links(parent).first = next,
+        }
+        match next {
+            Some(next) => self.nodes[next].links.previous = previous,
+            None => self.parent_links(parent).last = previous,
+        }
+        self.forget(slot);
+    }
+
+    fn parent_links(&mut self, parent: Option<usize>) -> &mut Links {
+        let parent = parent.expect("the root is never discarded");
+        &mut self.nodes[parent].links
+    }
+
+    fn forget(&mut self, slot: usize) {
+        let place = self.place(slot);
+        let node = self.nodes.remove(slot);
+        assert!(node.is_out && node.leaks == 0, "L1: {} is discarded alive", node.path);
+        self.reweigh(node.weight, Weight::default());
+        if let Some(group) = node.group {
+            // The first member to go takes the group along; the others go with the same parent.
+            self.groups.try_remove(group);
+        }
+        let (state, evidence) = (node.state, node.evidence);
+        self.actions.push_back(Action::Forget { place, state, evidence });
+    }
+
+    /// Remembers the attempts of all below a node, by name, before they are discarded (R8).
+    pub(super) fn remember_below(&mut self, top: usize) {
+        let below = self.subtree(top);
+        for slot in &below {
+            self.nodes[*slot].memories = None;
+        }
+        for slot in below.into_iter().skip(1).rev() {
+            let node = &mut self.nodes[slot];
+            let children = node.memories.take().map(|memories| *memories).unwrap_or_default();
+            if node.failures == 0 && children.is_empty() {
+                continue;
+            }
+            let name = node.path.name().clone();
+            let memory = Memory { failures: node.failures, last_delay: node.last_delay, children };
+            let parent = node.parent.expect("what is below a node has a parent");
+            self.nodes[parent].memories.get_or_insert_default().insert(name, memory);
+        }
+    }
+
+    /// What a parent remembers of a child of this name in its previous incarnation.
+    pub(super) fn recall(&mut self, parent: usize, name: &Name) -> Option<Memory> {
+        self.nodes[parent].memories.as_mut()?.remove(name)
+    }
+}

@@ -1,0 +1,144 @@
+//! The stop ladder: ask, grace, abort, leaked (R10).
+
+use std::time::Duration;
+
+use crate::path::Path;
+use crate::tree::action::Action;
+use crate::tree::core::Core;
+use crate::tree::deadlines::Due;
+use crate::tree::event::What;
+use crate::tree::node::Own;
+use crate::tree::options::{Grace, Restart};
+use crate::tree::state::{Down, Rung, State, Told};
+
+impl Core {
+    /// Asks an incarnation to stop, unless it was asked before. Its grace runs from now.
+    pub(super) fn ask(&mut self, slot: usize, now: Duration) {
+        let node = &mut self.nodes[slot];
+        if node.rung != Rung::None {
+            return;
+        }
+        node.rung = Rung::Asked;
+        self.actions.push_back(Action::Ask(self.id(slot)));
+        let grace = match self.nodes[slot].options.grace {
+            Grace::For(time) => Some(now.saturating_add(time)),
+            Grace::Infinite => None,
+        };
+        self.climb_at(slot, now, grace);
+    }
+
+    /// Lets the deadline of the tree's stop count for a node that was asked before.
+    pub(super) fn tighten(&mut self, slot: usize, now: Duration) {
+        let node = &self.nodes[slot];
+        if node.rung == Rung::Asked && node.own != Own::Ended {
+            self.climb_at(slot, now, node.ladder);
+        }
+    }
+
+    /// Sets when the node is aborted: at this time, or at the tree's deadline if that is sooner.
+    fn climb_at(&mut self, slot: usize, now: Duration, at: Option<Duration>) {
+        let at = match (at, self.stop_deadline()) {
+            (Some(at), Some(deadline)) => Some(at.min(deadline)),
+            (at, deadline) => at.or(deadline),
+        };
+        self.rest(slot);
+        match at {
+            Some(at) if at <= now => self.abort(slot, now),
+            Some(at) => self.wait_for_rung(slot, at),
+            None => {}
+        }
+    }
+
+    fn wait_for_rung(&mut self, slot: usize, at: Duration) {
+        self.nodes[slot].ladder = Some(at);
+        self.deadlines.insert(at, Due::Rung(slot));
+    }
+
+    /// Takes the next rung off the list of what is due.
+    pub(super) fn rest(&mut self, slot: usize) {
+        if let Some(at) = self.nodes[slot].ladder.take() {
+            self.deadlines.remove(at, Due::Rung(slot));
+        }
+    }
+
+    /// Takes an incarnation one rung further.
+    pub(super) fn climb(&mut self, slot: usize, now: Duration) {
+        self.nodes[slot].ladder = None;
+        match self.nodes[slot].rung {
+            Rung::Asked => self.abort(slot, now),
+            Rung::Aborted => self.leak(slot, now),
+            Rung::None | Rung::Leaked => {}
+        }
+    }
+
+    fn abort(&mut self, slot: usize, now: Duration) {
+        self.nodes[slot].rung = Rung::Aborted;
+        self.actions.push_back(Action::Abort(self.id(slot)));
+        self.tell_event(slot, now, What::Aborted);
+        self.wait_for_rung(slot, now.saturating_add(self.settings.leak_after));
+    }
+
+    /// Waits for an incarnation no longer. A node whose code has returned keeps its reading.
+    fn leak(&mut self, slot: usize, now: Duration) {
+        self.nodes[slot].rung = Rung::Leaked;
+        let evidence = if self.nodes[slot].own == Own::Running {
+            self.nodes[slot].down = Down::Leaked;
+            self.set(slot, now, State::Down);
+            None
+        } else {
+            self.nodes[slot].evidence.clone()
+        };
+        self.tell_event(slot, now, What::Leaked);
+        self.report(slot, evidence);
+        self.count_leak(slot, |leaks| leaks + 1);
+        self.weigh(slot);
+        self.changed(slot);
+        self.update(slot);
+        if self.is_top_of_leak(slot) {
+            self.spend_budget(slot, slot, now);
+        }
+    }
+
+    /// Whether the node that has leaked would have fallen for itself, so that nobody above or
+    /// beside it answers for it.
+    fn is_top_of_leak(&self, slot: usize) -> bool {
+        let node = &self.nodes[slot];
+        let is_live = node.own == Own::Running && node.told() == Some(Told::Itself);
+        is_live && node.options.restart == Restart::Permanent
+    }
+
+    /// Notes that what had leaked has ended after all, and drops what was kept only for its sake.
+    pub(super) fn unleak(&mut self, slot: usize, now: Duration) {
+        self.nodes[slot].rung = Rung::Aborted;
+        self.tell_event(slot, now, What::LeakEnded);
+        self.report(slot, None);
+        self.count_leak(slot, |leaks| leaks - 1);
+        self.weigh(slot);
+        self.changed(slot);
+        let mut next = Some(slot);
+        while let Some(slot) = next {
+            next = self.nodes[slot].parent;
+            self.tidy(slot);
+        }
+    }
+
+    fn count_leak(&mut self, slot: usize, change: impl Fn(usize) -> usize) {
+        let mut next = Some(slot);
+        while let Some(slot) = next {
+            let node = &mut self.nodes[slot];
+            node.leaks = change(node.leaks);
+            next = node.parent;
+        }
+    }
+
+    /// The first leak at or below a node that has one.
+    pub(super) fn leaked_in(&self, top: usize) -> Path {
+        let mut slot = top;
+        while self.nodes[slot].rung != Rung::Leaked {
+            let mut children = self.children(slot);
+            let next = children.find(|child| self.nodes[*child].leaks > 0);
+            slot = next.expect("I10: a leak is at a node or below one of its children");
+        }
+        self.nodes[slot].path.clone()
+    }
+}

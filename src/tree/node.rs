@@ -1,0 +1,271 @@
+//! One node: a place, its present incarnation, and the counters that spare the passes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::name::Name;
+use crate::path::Path;
+use crate::tree::evidence::{Cause, Evidence};
+use crate::tree::options::{Options, Strategy};
+use crate::tree::signal::Intent;
+use crate::tree::state::{Down, Rung, State, Told, Wait};
+
+/// How much of the present incarnation is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Own {
+    /// It has not started, or it and all it owned have ended.
+    Ended,
+    /// Its code runs.
+    Running,
+    /// Its code has returned; this many owned tasks and holds had not ended then.
+    Ending(usize),
+}
+
+/// How the first incarnation of a place fared; what an acknowledged start asks for (R3).
+#[derive(Clone, Debug)]
+pub(super) enum First {
+    Pending,
+    Healthy,
+    Ended(Option<Arc<Evidence>>),
+}
+
+/// Links to the children, in order of declaration; a child is removed in O(1).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Links {
+    pub(super) first: Option<usize>,
+    pub(super) last: Option<usize>,
+    pub(super) next: Option<usize>,
+    pub(super) previous: Option<usize>,
+}
+
+/// What a node adds to the counters of the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Weight {
+    /// It keeps the tree from being finished.
+    pub(super) unfinished: bool,
+    /// It keeps the tree from being settled.
+    pub(super) unsettled: bool,
+    /// It keeps the tree from being ready.
+    pub(super) unready: bool,
+}
+
+/// The attempts of a node and of those below it, kept by name over a restart (R8).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    pub(super) failures: u32,
+    pub(super) last_delay: Duration,
+    pub(super) children: Memories,
+}
+
+pub(super) type Memories = BTreeMap<Name, Memory>;
+
+/// A node of the tree.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) path: Path,
+    pub(super) options: Arc<Options>,
+    pub(super) parent: Option<usize>,
+    pub(super) group: Option<usize>,
+    pub(super) links: Links,
+    /// The first incarnation, which tells this place from later ones in the same slot.
+    pub(super) born: u64,
+    pub(super) incarnation: u64,
+
+    pub(super) state: State,
+    pub(super) wait: Wait,
+    pub(super) down: Down,
+    pub(super) own: Own,
+    pub(super) intent: Intent,
+    /// By what the node was told to stop, and by whose fall.
+    pub(super) told: Option<(Told, Path)>,
+    /// What the nodes below were told, so that they are told once.
+    pub(super) told_below: Option<Told>,
+    pub(super) rung: Rung,
+    /// When the next rung is due.
+    pub(super) ladder: Option<Duration>,
+    /// Why it will be read as dead however it returns.
+    pub(super) condemned: Option<Cause>,
+
+    /// How many children are counted.
+    pub(super) below: usize,
+    /// Nothing of the incarnation or below it is left but leaks.
+    pub(super) is_out: bool,
+    /// The parent counts this node: it is not out, or will start again by itself.
+    pub(super) is_counted: bool,
+    /// How many leaks there are in this subtree.
+    pub(super) leaks: usize,
+    pub(super) weight: Weight,
+
+    /// The fall it belongs to, until that has risen and started.
+    pub(super) fall: Option<usize>,
+    pub(super) failures: u32,
+    pub(super) last_delay: Duration,
+    pub(super) restarts: u64,
+    pub(super) started_at: Duration,
+    pub(super) healthy_at: Option<Duration>,
+    pub(super) since: Duration,
+    pub(super) was_ready: bool,
+    pub(super) evidence: Option<Arc<Evidence>>,
+    /// Its last exit was unexpected and has no answer yet (L3).
+    pub(super) is_open: bool,
+    /// Where the report of the tree's stop has it.
+    pub(super) reported: Option<usize>,
+    pub(super) first: First,
+    pub(super) is_watched: bool,
+    pub(super) memories: Option<Box<Memories>>,
+}
+
+impl Node {
+    pub(super) fn new(path: Path, options: Arc<Options>, incarnation: u64) -> Self {
+        Self {
+            path,
+            options,
+            parent: None,
+            group: None,
+            links: Links::default(),
+            born: incarnation,
+            incarnation,
+            state: State::Waiting,
+            wait: Wait::Queued,
+            down: Down::Stopped,
+            own: Own::Ended,
+            intent: Intent::Nothing,
+            told: None,
+            told_below: None,
+            rung: Rung::None,
+            ladder: None,
+            condemned: None,
+            below: 0,
+            is_out: true,
+            is_counted: false,
+            leaks: 0,
+            weight: Weight::default(),
+            fall: None,
+            failures: 0,
+            last_delay: Duration::ZERO,
+            restarts: 0,
+            started_at: Duration::ZERO,
+            healthy_at: None,
+            since: Duration::ZERO,
+            was_ready: false,
+            evidence: None,
+            is_open: false,
+            reported: None,
+            first: First::Pending,
+            is_watched: false,
+            memories: None,
+        }
+    }
+
+    /// Makes room for the next incarnation. The place keeps its attempts and its last exit.
+    pub(super) fn reset(&mut self, incarnation: u64) {
+        self.incarnation = incarnation;
+        self.intent = Intent::Nothing;
+        self.told = None;
+        self.told_below = None;
+        self.rung = Rung::None;
+        self.condemned = None;
+        self.healthy_at = None;
+        self.restarts += 1;
+    }
+
+    pub(super) const fn attempt(&self) -> u32 {
+        self.failures.saturating_add(1)
+    }
+
+    pub(super) fn told(&self) -> Option<Told> {
+        self.told.as_ref().map(|(told, _)| *told)
+    }
+
+    /// Whether somebody above is responsible for the node from now on.
+    pub(super) fn is_taken(&self) -> bool {
+        self.told() >= Some(Told::Parent)
+    }
+
+    /// Whether the incarnation is gone: ended, or leaked.
+    pub(super) fn is_gone(&self) -> bool {
+        self.own == Own::Ended || self.rung == Rung::Leaked
+    }
+
+    pub(super) fn must_be_out(&self) -> bool {
+        self.is_gone() && self.below == 0
+    }
+
+    /// Whether it will start by itself.
+    pub(super) fn rises(&self) -> bool {
+        self.fall.is_some() || self.state == State::Waiting
+    }
+
+    pub(super) fn must_be_counted(&self) -> bool {
+        !self.is_out || self.rises()
+    }
+
+    /// Whether it needs no further step of its own, and nobody waits for one.
+    ///
+    /// What was taken from above counts only until it is gone: the top of that fall or stop
+    /// answers for it.
+    fn is_finished(&self) -> bool {
+        self.is_gone()
+            && match self.state {
+                State::Done | State::Down => true,
+                State::Dead | State::Canceled => self.is_taken(),
+                State::Waiting
+                | State::Starting
+                | State::Healthy
+                | State::Finishing
+                | State::Stopping => false,
+            }
+    }
+
+    pub(super) fn must_weigh(&self) -> Weight {
+        let unfinished = !self.is_finished();
+        Weight {
+            unfinished,
+            unsettled: unfinished && self.state != State::Healthy,
+            unready: !self.was_ready && self.state != State::Down && !self.is_taken(),
+        }
+    }
+
+    /// Forgets its attempts if the incarnation had been healthy for long enough (R8).
+    pub(super) fn age(&mut self, now: Duration) {
+        let healthy_for = self.healthy_at.map(|since| now.saturating_sub(since));
+        let backoff = &self.options.backoff;
+        if healthy_for.is_some_and(|time| backoff.is_reset(time, self.last_delay)) {
+            self.failures = 0;
+            self.last_delay = Duration::ZERO;
+        }
+    }
+}
+
+/// Members that were declared together under a label.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) label: Name,
+    pub(super) strategy: Strategy,
+    pub(super) members: Vec<usize>,
+}
+
+/// A node that died and those that fell with it: the unit of a restart (R6, R7).
+#[derive(Clone, Debug)]
+pub(super) struct Fall {
+    /// The member that fell for itself, first.
+    pub(super) top: usize,
+    pub(super) members: Vec<usize>,
+    /// How many members are not out yet.
+    pub(super) outstanding: usize,
+    pub(super) phase: Phase,
+    /// The earliest time of the rise that the fall has been given.
+    pub(super) not_before: Duration,
+}
+
+/// Where a fall stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Something of it has not ended.
+    Falling,
+    /// All of it has ended; the next pass raises it.
+    Ready,
+    /// It was reset and starts at this time.
+    Rising(Duration),
+}

@@ -1,0 +1,234 @@
+//! What the tree looks like now (R17).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::name::Name;
+use crate::path::Path;
+use crate::tree::action::{Id, Place};
+use crate::tree::core::Core;
+use crate::tree::evidence::Evidence;
+use crate::tree::node::{First, Node, Own, Phase};
+use crate::tree::options::Kind;
+use crate::tree::state::{Down, Rung, State, Told, Wait};
+
+/// The whole tree at one moment, each node before its children.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// When, counted from the start of the tree.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::tree::seconds"))]
+    pub at: Duration,
+    /// Whether every node is healthy, or done or down and ended or leaked (R12).
+    pub is_settled: bool,
+    /// Whether every node was healthy or done once since it last fell.
+    pub is_ready: bool,
+    /// The nodes, each before its children, children in order of declaration.
+    pub nodes: Vec<NodeSnapshot>,
+}
+
+/// One node at one moment.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct NodeSnapshot {
+    /// The node.
+    pub path: Path,
+    /// The number of its present incarnation.
+    pub incarnation: u64,
+    /// How many nodes stand above it.
+    pub depth: usize,
+    /// The label of its group, unless it was declared alone.
+    pub group: Option<Name>,
+    /// Whether it is a pool.
+    pub is_pool: bool,
+    /// What it is doing.
+    pub state: State,
+    /// How long it has been in that state.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::tree::seconds"))]
+    pub since: Duration,
+    /// Why it waits, while it is waiting.
+    pub wait: Option<Wait>,
+    /// How long until it starts, while that is known.
+    pub due: Option<Duration>,
+    /// Why it is down, while it is.
+    pub down: Option<Down>,
+    /// By what it was told to stop, and by the fall or stop of which node.
+    pub told: Option<(Told, Path)>,
+    /// How far up the stop ladder it was taken.
+    pub rung: Rung,
+    /// How many owned tasks and holds had not ended when its code returned, while some have not.
+    pub ending: usize,
+    /// The names of the holds among them, and of those that have leaked; the processor knows them.
+    pub holds: Vec<String>,
+    /// Whether it does not keep the tree from being settled.
+    pub is_settled: bool,
+    /// Which attempt its present incarnation is; 1 for the first.
+    pub attempt: u32,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// How long its present incarnation has run, while it runs.
+    pub uptime: Option<Duration>,
+    /// How its last incarnation returned.
+    pub last_exit: Option<Arc<Evidence>>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) slot: usize,
+}
+
+/// What a handle of a place asks for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct View {
+    /// The present incarnation.
+    pub id: Id,
+    /// What the node is doing.
+    pub state: State,
+    /// Whether its incarnation, with what it owned, is gone.
+    pub is_gone: bool,
+    /// Whether its parent falls or the tree stops.
+    pub is_taken: bool,
+    /// How its first incarnation fared: healthy, ended, or neither so far.
+    pub first_start: Option<Result<(), Option<Arc<Evidence>>>>,
+    /// How its last incarnation returned.
+    pub last_exit: Option<Arc<Evidence>>,
+}
+
+impl Core {
+    /// The whole tree at `now`.
+    #[must_use]
+    pub fn snapshot(&self, now: Duration) -> Snapshot {
+        let order = self.subtree(self.root);
+        let nodes = order.into_iter().map(|slot| self.node_snapshot(slot, now)).collect();
+        Snapshot { at: now, is_settled: self.is_settled(), is_ready: self.is_ready(), nodes }
+    }
+
+    fn node_snapshot(&self, slot: usize, now: Duration) -> NodeSnapshot {
+        let node = &self.nodes[slot];
+        NodeSnapshot {
+            path: node.path.clone(),
+            incarnation: node.incarnation,
+            depth: node.path.depth(),
+            group: node.group.map(|group| self.groups[group].label.clone()),
+            is_pool: node.options.kind == Kind::Pool,
+            state: node.state,
+            since: now.saturating_sub(node.since),
+            wait: (node.state == State::Waiting).then_some(node.wait),
+            due: self.due(node).map(|due| due.saturating_sub(now)),
+            down: (node.state == State::Down).then_some(node.down),
+            told: node.told.clone(),
+            rung: node.rung,
+            ending: match node.own {
+                Own::Ending(left) => left,
+                Own::Running | Own::Ended => 0,
+            },
+            holds: Vec::new(),
+            is_settled: !node.weight.unsettled,
+            attempt: node.attempt(),
+            restarts: node.restarts,
+            uptime: (node.own == Own::Running).then(|| now.saturating_sub(node.started_at)),
+            last_exit: node.evidence.clone(),
+            slot,
+        }
+    }
+
+    fn due(&self, node: &Node) -> Option<Duration> {
+        match self.falls[node.fall?].phase {
+            Phase::Rising(due) => Some(due),
+            Phase::Falling | Phase::Ready => None,
+        }
+    }
+
+    /// What a handle of a place asks for, or `None` if the place is gone.
+    #[must_use]
+    pub fn view(&self, place: Place) -> Option<View> {
+        let node = self.nodes.get(place.slot).filter(|node| node.born == place.born)?;
+        Some(View {
+            id: self.id(place.slot),
+            state: node.state,
+            is_gone: node.is_gone(),
+            is_taken: node.is_taken(),
+            first_start: match &node.first {
+                First::Pending => None,
+                First::Healthy => Some(Ok(())),
+                First::Ended(evidence) => Some(Err(evidence.clone())),
+            },
+            last_exit: node.evidence.clone(),
+        })
+    }
+
+    /// Asks for an [`Action::Changed`](crate::tree::Action::Changed) at each change of a place.
+    pub fn watch(&mut self, place: Place) {
+        if let Some(node) = self.nodes.get_mut(place.slot).filter(|node| node.born == place.born) {
+            node.is_watched = true;
+        }
+    }
+}
+
+impl Snapshot {
+    /// The node at a path such as `root.pipeline.reader`.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&NodeSnapshot> {
+        self.nodes.iter().find(|node| node.path == *path)
+    }
+
+    /// The nodes that keep the tree from being settled.
+    pub fn unsettled(&self) -> impl Iterator<Item = &NodeSnapshot> {
+        self.nodes.iter().filter(|node| !node.is_settled)
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, node) in self.nodes.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            for _ in 0..node.depth {
+                f.write_str("  ")?;
+            }
+            write!(f, "{} {node}", node.path.name())?;
+        }
+        Ok(())
+    }
+}
+
+/// Shows the state and why, without the path.
+impl fmt::Display for NodeSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{} {}", self.incarnation, self.state)?;
+        if let Some(wait) = self.wait {
+            write!(f, " ({wait}, attempt {}", self.attempt)?;
+            if let Some(due) = self.due {
+                write!(f, ", due in {:.3} s", due.as_secs_f64())?;
+            }
+            f.write_str(")")?;
+        }
+        if let Some(down) = self.down {
+            write!(f, " ({down})")?;
+        }
+        if let Some((told, by)) = self.told.as_ref().filter(|_| self.state == State::Stopping) {
+            write!(f, " (told by {told}: {by}; {})", self.rung)?;
+        }
+        if self.ending > 0 {
+            write!(f, ", ending: {} owned", self.ending)?;
+        }
+        for hold in &self.holds {
+            write!(f, ", holds {hold}")?;
+        }
+        if self.rung == Rung::Leaked {
+            f.write_str(", leaked")?;
+        }
+        if let Some(group) = &self.group {
+            write!(f, " [{group}]")?;
+        }
+        if self.restarts > 0 {
+            write!(f, ", restarts {}", self.restarts)?;
+        }
+        if let Some(evidence) = self.last_exit.as_ref().filter(|_| self.state != State::Done) {
+            write!(f, ", last exit: {}", evidence.chain())?;
+        }
+        Ok(())
+    }
+}

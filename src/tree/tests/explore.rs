@@ -1,0 +1,178 @@
+//! Every history of small trees up to some length, and that each of them comes to rest.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::tree::options::{AtRoot, Strategy};
+use crate::tree::state::State;
+use crate::tree::tests::histories::{Choice, Part, Shape, apply, choices, essence};
+use crate::tree::tests::world::{World, secs};
+
+/// More rounds than a small tree needs to come to rest once nothing fails any more.
+const ROUNDS_MAX: usize = 60;
+
+const CHAIN: &[Part] = &[Part::Child("root", "a"), Part::Child("a", "b")];
+const TALL: &[Part] = &[Part::Child("root", "a"), Part::Child("a", "b"), Part::Child("b", "c")];
+const FREE: &[Part] = &[Part::Group("root", Strategy::OneForOne, &["a", "b"])];
+const BOUND: &[Part] = &[Part::Group("root", Strategy::OneForAll, &["a", "b"])];
+const DEEP: &[Part] =
+    &[Part::Group("root", Strategy::OneForAll, &["a", "b"]), Part::Child("a", "c")];
+const LOW: &[Part] = &[Part::Child("root", "a"), Part::Group("a", Strategy::OneForAll, &["b", "c"])];
+const POOL: &[Part] =
+    &[Part::Child("root", "pool"), Part::Child("pool", "temporary"), Part::Child("temporary", "c")];
+const KEPT: &[Part] = &[Part::Child("root", "pool"), Part::Child("pool", "c")];
+const MIXED: &[Part] = &[Part::Group("root", Strategy::OneForAll, &["a", "temporary"])];
+
+/// Says how a tree came to where it broke.
+struct Trace<'a>(&'a [Choice]);
+
+impl Drop for Trace<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the history that failed: {:#?}", self.0);
+        }
+    }
+}
+
+/// A state that was reached, how, and what follows it.
+struct Visited {
+    world: World,
+    history: Vec<Choice>,
+    next: Vec<usize>,
+}
+
+/// Visits every state that can be reached in so many steps, once: two histories that end in the
+/// same essence have the same future.
+fn explore(label: &str, shape: Shape, depth: usize) {
+    let first = shape.world(0);
+    let mut known = BTreeMap::from([(essence(&first), 0)]);
+    let mut all = vec![Visited { world: first, history: Vec::new(), next: Vec::new() }];
+    let mut level = 0..1;
+    for _ in 0..depth {
+        for at in level.clone() {
+            for choice in choices(&all[at].world, &shape) {
+                let visited = follow(&all[at], &shape, choice);
+                let index = *known.entry(essence(&visited.world)).or_insert(all.len());
+                all[at].next.push(index);
+                if index == all.len() {
+                    comes_to_rest(&visited);
+                    all.push(visited);
+                }
+            }
+        }
+        level = level.end..all.len();
+    }
+    let steps = all.iter().map(|visited| visited.next.len()).sum::<usize>();
+    let histories = histories(&all, depth);
+    println!("{label}: {histories} histories of {depth} steps, {} states, {steps} steps", all.len());
+}
+
+fn follow(from: &Visited, shape: &Shape, choice: Choice) -> Visited {
+    let mut history = from.history.clone();
+    history.push(choice);
+    let mut world = from.world.clone();
+    world.laws.log.clear();
+    let trace = Trace(&history);
+    apply(&mut world, shape, choice);
+    drop(trace);
+    Visited { world, history, next: Vec::new() }
+}
+
+/// How many histories of this length there are, and shorter ones that end there.
+fn histories(all: &[Visited], depth: usize) -> u128 {
+    let mut ways = vec![1; all.len()];
+    for _ in 0..depth {
+        let longer = |visited: &Visited| visited.next.iter().map(|next| ways[*next]).sum::<u128>();
+        ways = all.iter().map(|visited| longer(visited).max(1)).collect();
+    }
+    ways[0]
+}
+
+/// Faults stop and everybody obeys: the tree must settle or end (L9, R12).
+fn comes_to_rest(visited: &Visited) {
+    let _trace = Trace(&visited.history);
+    let mut world = visited.world.clone();
+    for _ in 0..ROUNDS_MAX {
+        let is_quiet = !obey(&mut world) && !world.step();
+        if is_quiet {
+            let is_at_rest = world.core.is_settled();
+            return assert!(is_at_rest, "R12: stuck\n{}", world.core.snapshot(world.now));
+        }
+    }
+    panic!("R12: no rest\n{}", world.core.snapshot(world.now));
+}
+
+/// Lets everybody do what is expected; false if nobody has anything to do.
+fn obey(world: &mut World) -> bool {
+    let mut has_acted = false;
+    for living in world.laws.living.clone().into_values() {
+        if !world.laws.living.contains_key(&living.id.incarnation) {
+            continue;
+        }
+        let state = world.core.nodes[living.id.slot].state;
+        if living.has_returned {
+            world.ends(living.id);
+        } else if living.is_asked {
+            world.exits(living.id, crate::exit::Exit::Returned, 0);
+        } else if state == State::Starting {
+            world.says(living.id, crate::tree::signal::Signal::Healthy);
+        } else {
+            continue;
+        }
+        has_acted = true;
+    }
+    has_acted
+}
+
+#[test]
+fn every_history_of_a_chain_keeps_the_laws() {
+    // L1, L2, L3, L9, R12.
+    explore("chain", Shape::new(CHAIN), 8);
+    explore("tall", Shape::new(TALL), 5);
+}
+
+#[test]
+fn every_history_of_a_one_for_one_group_keeps_the_laws() {
+    // L1, L2, L3, R6, R12.
+    explore("one-for-one", Shape::new(FREE), 5);
+}
+
+#[test]
+fn every_history_of_a_one_for_all_group_keeps_the_laws() {
+    // L1, L2, L3, L5, R6, R12.
+    explore("one-for-all", Shape::new(BOUND), 5);
+    explore("one-for-all, deep", Shape::new(DEEP), 5);
+    explore("one-for-all, low", Shape::new(LOW), 5);
+}
+
+#[test]
+fn every_history_with_a_backoff_keeps_the_laws() {
+    // L1, L2, L3, L5, R8, R12.
+    let delay = secs(3);
+    explore("chain, delayed", Shape { delay, ..Shape::new(CHAIN) }, 6);
+    explore("one-for-all, delayed", Shape { delay, ..Shape::new(BOUND) }, 5);
+}
+
+#[test]
+fn every_history_with_a_wide_pass_keeps_the_laws() {
+    // L1, L2, L3, L4, L5, R7, R12.
+    let gc_interval = Duration::from_millis(500);
+    explore("chain, wide", Shape { gc_interval, ..Shape::new(CHAIN) }, 6);
+    explore("one-for-all, wide", Shape { gc_interval, ..Shape::new(BOUND) }, 5);
+}
+
+#[test]
+fn every_history_of_a_pool_keeps_the_laws() {
+    // L1, L2, L3, R5, R13, R12.
+    explore("pool", Shape::new(POOL), 6);
+    explore("pool of permanent children", Shape::new(KEPT), 5);
+    explore("temporary member", Shape::new(MIXED), 5);
+}
+
+#[test]
+fn every_history_with_a_root_that_tries_again_keeps_the_laws() {
+    // L1, L2, L3, R9, R11, R12.
+    let at_root = AtRoot::Retry;
+    explore("chain, retried", Shape { at_root, ..Shape::new(CHAIN) }, 6);
+    explore("one-for-all, retried", Shape { at_root, ..Shape::new(BOUND) }, 5);
+}

@@ -1,0 +1,209 @@
+//! The laws, held against every action of a core, with the knowledge of an outsider.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::path::Path;
+use crate::tree::action::{Action, Id};
+use crate::tree::core::Core;
+use crate::tree::event::{Event, What};
+use crate::tree::options::{Kind, Strategy};
+use crate::tree::report::{Failure, Report};
+use crate::tree::state::{Rung, State};
+
+/// What is known of a tree from its actions alone.
+#[derive(Clone, Default)]
+pub(super) struct Laws {
+    /// The incarnations that have not ended, by number.
+    pub(super) living: BTreeMap<u64, Living>,
+    /// Nodes whose last exit was unexpected and has no answer yet.
+    open: BTreeSet<Path>,
+    /// The paths of all places, by their first incarnation.
+    places: BTreeMap<u64, Path>,
+    pub(super) log: Vec<Event>,
+    pub(super) result: Option<Result<Report, Failure>>,
+    /// What starts in one batch belongs to one epoch.
+    pub(super) batch: u64,
+}
+
+/// An incarnation that has not ended.
+#[derive(Clone, Debug)]
+pub(super) struct Living {
+    pub(super) id: Id,
+    pub(super) path: Path,
+    pub(super) is_asked: bool,
+    pub(super) is_aborted: bool,
+    /// Its code has returned, what it owned has not ended.
+    pub(super) has_returned: bool,
+    batch: u64,
+}
+
+impl Laws {
+    /// Notes a fact that is about to be told.
+    pub(super) fn returned(&mut self, id: Id, left: usize) {
+        if left == 0 {
+            self.ended(id);
+        } else if let Some(living) = self.living.get_mut(&id.incarnation) {
+            living.has_returned = true;
+        }
+    }
+
+    pub(super) fn ended(&mut self, id: Id) {
+        self.living.remove(&id.incarnation);
+    }
+
+    /// Takes all actions of the core and holds each against the laws.
+    pub(super) fn observe(&mut self, core: &mut Core) {
+        while let Some(action) = core.next_action() {
+            assert!(self.result.is_none(), "R11: {action:?} follows the end");
+            self.see(core, action);
+        }
+    }
+
+    fn see(&mut self, core: &Core, action: Action) {
+        match action {
+            Action::Start { id, .. } => self.start(core, id),
+            // A pool has no code, but handles that hear it.
+            Action::Ask(id) if core.nodes[id.slot].options.kind == Kind::Pool => {}
+            Action::Ask(id) => {
+                let living = self.living_mut(id);
+                assert!(!living.is_asked, "R10: {} is asked twice", living.path);
+                living.is_asked = true;
+            }
+            Action::Abort(id) => {
+                let living = self.living_mut(id);
+                assert!(living.is_asked, "R10: {} is aborted and was not asked", living.path);
+                assert!(!living.is_aborted, "R10: {} is aborted twice", living.path);
+                living.is_aborted = true;
+            }
+            Action::Changed(_) => {}
+            Action::Forget { place, .. } => {
+                let path = self.places.remove(&place.born).unwrap();
+                assert!(!self.open.contains(&path), "L3: {path} goes without an answer");
+                let is_living = self.living.values().any(|living| living.path == path);
+                assert!(!is_living, "L1: {path} goes while it lives");
+            }
+            Action::Event(event) => {
+                self.hear(core, &event);
+                self.log.push(event);
+            }
+            Action::End(result) => self.end(core, result),
+        }
+    }
+
+    fn living_mut(&mut self, id: Id) -> &mut Living {
+        let living = self.living.get_mut(&id.incarnation);
+        living.unwrap_or_else(|| panic!("R7: {id:?} does not live and is asked or aborted"))
+    }
+
+    fn start(&mut self, core: &Core, id: Id) {
+        let living = Living {
+            id,
+            path: core.nodes[id.slot].path.clone(),
+            is_asked: false,
+            is_aborted: false,
+            has_returned: false,
+            batch: self.batch,
+        };
+        let before = self.living.insert(id.incarnation, living);
+        assert!(before.is_none(), "L10: incarnation {id:?} is used twice");
+    }
+
+    fn hear(&mut self, core: &Core, event: &Event) {
+        let Event { path, what, .. } = event;
+        match what {
+            What::Declared => {
+                self.places.insert(event.incarnation, path.clone());
+            }
+            What::Starting { .. } => {
+                self.check_overlap(path);
+                self.check_resurrection(core, event.incarnation);
+                self.check_barrier(core, event.incarnation);
+            }
+            What::Exited { .. } if event.state == State::Dead => {
+                assert!(self.open.insert(path.clone()), "L3: {path} died twice");
+            }
+            What::StartedAgain | What::Absorbed { .. } | What::CutShort => {
+                assert!(self.open.remove(path), "L3: {path} is answered twice: {what}");
+            }
+            What::Down { .. } => {
+                self.open.remove(path);
+            }
+            What::Stopped => assert!(self.open.is_empty(), "L3: no answer for {:?}", self.open),
+            _ => {}
+        }
+    }
+
+    fn check_overlap(&self, path: &Path) {
+        let mut living = self.living.values();
+        let overlap = living.find(|living| living.path.ancestors().any(|above| above == path));
+        assert!(overlap.is_none(), "L1: {path} starts beside {overlap:?}");
+    }
+
+    fn check_resurrection(&self, core: &Core, incarnation: u64) {
+        let (_, node) = core.nodes.iter().find(|(_, node)| node.incarnation == incarnation).unwrap();
+        assert!(!core.is_stopping(), "L2: {} starts in a tree that stops", node.path);
+        let Some(parent) = node.parent.map(|parent| &core.nodes[parent]) else { return };
+        assert!(parent.told_below.is_none(), "L2: {} starts below what falls", node.path);
+        let has_started = parent.state.is_live() || parent.state == State::Done;
+        assert!(has_started, "L2: {} starts below what is {}", node.path, parent.state);
+    }
+
+    fn check_barrier(&self, core: &Core, incarnation: u64) {
+        let (_, node) = core.nodes.iter().find(|(_, node)| node.incarnation == incarnation).unwrap();
+        let Some(group) = node.group.map(|group| &core.groups[group]) else { return };
+        if group.strategy == Strategy::OneForOne {
+            return;
+        }
+        for member in group.members.iter().map(|member| &core.nodes[*member]) {
+            let meets = |living: &&Living| living.path == member.path && living.batch != self.batch;
+            let old = self.living.values().find(meets);
+            assert!(old.is_none(), "L5: {} meets {old:?} of the last epoch", node.path);
+        }
+    }
+
+    fn end(&mut self, core: &Core, result: Result<Report, Failure>) {
+        let stops = match &result {
+            Ok(report) => &report.stops,
+            Err(failure) => &failure.stops,
+        };
+        for living in self.living.values() {
+            let mut found = stops.iter().filter(|stop| stop.path == living.path);
+            let rung = found.next().map(|stop| stop.rung);
+            assert_eq!(rung, Some(Rung::Leaked), "L9: {} lives on unnamed", living.path);
+        }
+        assert!(core.has_ended());
+        self.result = Some(result);
+    }
+
+    /// What happened to the node with this name, as text.
+    pub(super) fn of(&self, name: &str) -> Vec<String> {
+        let events = self.log.iter().filter(|event| event.path.name().as_str() == name);
+        events.map(|event| event.what.to_string()).collect()
+    }
+
+    /// Whether this happened to the node with this name.
+    pub(super) fn has(&self, name: &str, what: &str) -> bool {
+        self.of(name).iter().any(|text| text == what)
+    }
+
+    /// The answers to the node's unexpected exits (L3), in order.
+    pub(super) fn answers(&self, name: &str) -> Vec<&'static str> {
+        let events = self.log.iter().filter(|event| event.path.name().as_str() == name);
+        let answers = events.filter_map(|event| match &event.what {
+            What::StartedAgain => Some("started again"),
+            What::Absorbed { .. } => Some("absorbed"),
+            What::Down { .. } => Some("down"),
+            What::CutShort => Some("cut short"),
+            _ => None,
+        });
+        answers.collect()
+    }
+
+    pub(super) fn report(&self) -> &Report {
+        self.result.as_ref().expect("it has ended").as_ref().expect("without a failure")
+    }
+
+    pub(super) fn failure(&self) -> &Failure {
+        self.result.as_ref().expect("it has ended").as_ref().expect_err("with a failure")
+    }
+}

@@ -1,0 +1,335 @@
+//! A tree on a virtual clock. Facts go in by name; what comes out is held against the laws.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+
+use crate::exit::{Exit, Panic};
+use crate::name::Name;
+use crate::tree::action::{Id, Place};
+use crate::tree::backoff::Backoff;
+use crate::tree::core::{Core, Declaration};
+use crate::tree::node::Node;
+use crate::tree::options::{Kind, Options, Restart, Settings, Strategy};
+use crate::tree::signal::Signal;
+use crate::tree::state::State;
+use crate::tree::tests::laws::Laws;
+
+/// More steps than any test needs before nothing is due any more.
+const STEPS_MAX: usize = 1000;
+
+/// A core, its clock, and what is known of it from outside.
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) core: Core,
+    pub(super) now: Duration,
+    pub(super) laws: Laws,
+    rng: SmallRng,
+    is_batch: bool,
+}
+
+/// What a node of a test is unless it says otherwise: it starts again without a delay.
+pub(super) fn plain() -> Options {
+    Options {
+        backoff: Backoff::none(),
+        ..Options::default()
+    }
+}
+
+/// A node that waits this long before it starts again.
+pub(super) fn delayed(seconds: u64) -> Options {
+    Options {
+        backoff: Backoff::constant(secs(seconds)),
+        ..Options::default()
+    }
+}
+
+/// A child of a pool.
+pub(super) fn temporary() -> Options {
+    Options {
+        restart: Restart::Temporary,
+        ..plain()
+    }
+}
+
+pub(super) fn pool() -> Options {
+    Options {
+        kind: Kind::Pool,
+        ..plain()
+    }
+}
+
+pub(super) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(super) fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+pub(super) fn failure() -> Exit {
+    Exit::Failed(Arc::from(Box::from("out of luck")))
+}
+
+pub(super) fn panic() -> Panic {
+    Panic::new("index out of bounds", None)
+}
+
+impl World {
+    /// A tree whose root runs and has not said anything.
+    pub(super) fn new() -> Self {
+        Self::with(Settings::default(), plain())
+    }
+
+    pub(super) fn with(settings: Settings, root: Options) -> Self {
+        Self::seeded(settings, root, 0)
+    }
+
+    pub(super) fn seeded(settings: Settings, root: Options, seed: u64) -> Self {
+        let mut world = Self {
+            core: Core::new(settings, Arc::new(root)),
+            now: Duration::ZERO,
+            laws: Laws::default(),
+            rng: SmallRng::seed_from_u64(seed),
+            is_batch: false,
+        };
+        world.advance();
+        world
+    }
+
+    /// Tells several facts before the core may act on any of them.
+    pub(super) fn together(&mut self, facts: impl FnOnce(&mut Self)) {
+        self.is_batch = true;
+        facts(self);
+        self.is_batch = false;
+        self.advance();
+    }
+
+    pub(super) fn child(&mut self, parent: &str, child: &str) -> Place {
+        self.child_with(parent, child, plain())
+    }
+
+    pub(super) fn child_with(&mut self, parent: &str, child: &str, options: Options) -> Place {
+        let parent = self.id(parent);
+        self.declare(parent, &name(child), options).unwrap()
+    }
+
+    pub(super) fn declare(&mut self, parent: Id, child: &Name, options: Options) -> Option<Place> {
+        let child = self.declaration(parent, child, options)?;
+        self.tell(|core, now| core.run(now, parent, child))
+    }
+
+    pub(super) fn group(&mut self, parent: &str, strategy: Strategy, members: &[&str]) {
+        let members: Vec<_> = members.iter().map(|member| (*member, plain())).collect();
+        self.group_with(parent, strategy, members);
+    }
+
+    pub(super) fn group_with(
+        &mut self,
+        parent: &str,
+        strategy: Strategy,
+        members: Vec<(&str, Options)>,
+    ) {
+        let parent = self.id(parent);
+        let members = members.into_iter().map(|(member, options)| {
+            let declared = self.declaration(parent, &name(member), options);
+            declared.unwrap()
+        });
+        let members = members.collect();
+        self.declare_group(parent, strategy, members);
+    }
+
+    pub(super) fn declare_group(
+        &mut self,
+        parent: Id,
+        strategy: Strategy,
+        members: Vec<Declaration>,
+    ) {
+        self.tell(|core, now| core.run_group(now, parent, name("g"), strategy, members));
+    }
+
+    pub(super) fn declaration(
+        &self,
+        parent: Id,
+        child: &Name,
+        options: Options,
+    ) -> Option<Declaration> {
+        let path = self.core.nodes.get(parent.slot)?.path.child(child.clone());
+        let options = Arc::new(options);
+        Some(Declaration { path, options })
+    }
+
+    pub(super) fn healthy(&mut self, node: &str) {
+        self.says(self.id(node), Signal::Healthy);
+    }
+
+    pub(super) fn all_healthy<const N: usize>(&mut self, nodes: [&str; N]) {
+        nodes.into_iter().for_each(|node| self.healthy(node));
+    }
+
+    pub(super) fn done(&mut self, node: &str) {
+        self.says(self.id(node), Signal::Done);
+    }
+
+    /// It signals done and returns.
+    pub(super) fn finishes(&mut self, node: &str) {
+        self.done(node);
+        self.returns(node);
+    }
+
+    /// It signals that it must not be tried again, and returns an error.
+    pub(super) fn gives_up(&mut self, node: &str) {
+        self.says(self.id(node), Signal::GiveUp);
+        self.fails(node);
+    }
+
+    /// It signals that it wants to be started again, and returns.
+    pub(super) fn restarts(&mut self, node: &str) {
+        self.says(self.id(node), Signal::Restart);
+        self.returns(node);
+    }
+
+    pub(super) fn says(&mut self, id: Id, signal: Signal) {
+        let path = match self.core.nodes.get(id.slot) {
+            Some(node) => node.path.clone(),
+            None => crate::path::Path::root(),
+        };
+        self.tell(|core, now| core.signal(now, id, &path, signal));
+    }
+
+    pub(super) fn returns(&mut self, node: &str) {
+        self.exits(self.id(node), Exit::Returned, 0);
+    }
+
+    pub(super) fn fails(&mut self, node: &str) {
+        self.exits(self.id(node), failure(), 0);
+    }
+
+    pub(super) fn panics(&mut self, node: &str) {
+        self.exits(self.id(node), Exit::Panicked(panic()), 0);
+    }
+
+    pub(super) fn vanishes(&mut self, node: &str) {
+        self.exits(self.id(node), Exit::Aborted, 0);
+    }
+
+    /// It returns an error, and this much of what it owned has not ended.
+    pub(super) fn fails_leaving(&mut self, node: &str, left: usize) {
+        self.exits(self.id(node), failure(), left);
+    }
+
+    pub(super) fn returns_leaving(&mut self, node: &str, left: usize) {
+        self.exits(self.id(node), Exit::Returned, left);
+    }
+
+    pub(super) fn exits(&mut self, id: Id, exit: Exit, left: usize) {
+        self.laws.returned(id, left);
+        self.tell(|core, now| core.exited(now, id, exit, left));
+    }
+
+    pub(super) fn owned_end(&mut self, node: &str) {
+        self.ends(self.id(node));
+    }
+
+    pub(super) fn ends(&mut self, id: Id) {
+        self.laws.ended(id);
+        self.tell(|core, now| core.ended(now, id));
+    }
+
+    pub(super) fn owned_panics(&mut self, node: &str) {
+        self.owned_panics_of(self.id(node));
+    }
+
+    pub(super) fn owned_panics_of(&mut self, id: Id) {
+        self.tell(|core, now| core.owned_panicked(now, id, panic()));
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.tell(|core, now| core.stop(now, None));
+    }
+
+    pub(super) fn stop_within(&mut self, time: Duration) {
+        self.tell(|core, now| core.stop(now, Some(time)));
+    }
+
+    fn tell<T>(&mut self, fact: impl FnOnce(&mut Core, Duration) -> T) -> T {
+        let answer = fact(&mut self.core, self.now);
+        self.laws.observe(&mut self.core);
+        if !self.is_batch {
+            self.advance();
+        }
+        answer
+    }
+
+    pub(super) fn advance(&mut self) {
+        self.laws.batch += 1;
+        self.core.advance(self.now, &mut self.rng);
+        self.laws.observe(&mut self.core);
+        self.core.assert_invariants();
+        let due = self.core.next_deadline();
+        assert!(due.is_none_or(|due| due > self.now), "L8: {due:?} stays due");
+    }
+
+    /// Jumps to the next deadline; false if there is none.
+    pub(super) fn step(&mut self) -> bool {
+        let Some(due) = self.core.next_deadline() else { return false };
+        self.now = due;
+        self.advance();
+        true
+    }
+
+    /// Lets time pass until nothing is due.
+    pub(super) fn drive(&mut self) {
+        for _ in 0..STEPS_MAX {
+            if !self.step() {
+                return;
+            }
+        }
+        panic!("something is always due: L8");
+    }
+
+    /// Lets this much time pass.
+    pub(super) fn passes(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.core.next_deadline().is_some_and(|due| due <= end) {
+            self.step();
+        }
+        self.now = end;
+        self.advance();
+    }
+
+    /// The node with this name; a test gives each name once.
+    pub(super) fn node(&self, name: &str) -> Option<&Node> {
+        let mut nodes = self.core.nodes.iter().map(|(_, node)| node);
+        nodes.find(|node| node.path.name().as_str() == name)
+    }
+
+    pub(super) fn id(&self, name: &str) -> Id {
+        let mut nodes = self.core.nodes.iter();
+        let found = nodes.find(|(_, node)| node.path.name().as_str() == name);
+        let (slot, node) = found.unwrap_or_else(|| panic!("{name} is gone"));
+        let incarnation = node.incarnation;
+        Id { slot, incarnation }
+    }
+
+    pub(super) fn state(&self, name: &str) -> State {
+        self.node(name).unwrap_or_else(|| panic!("{name} is gone")).state
+    }
+
+    pub(super) fn states<const N: usize>(&self, names: [&str; N]) -> [State; N] {
+        names.map(|name| self.state(name))
+    }
+
+    pub(super) fn attempt(&self, name: &str) -> u32 {
+        self.node(name).unwrap_or_else(|| panic!("{name} is gone")).attempt()
+    }
+
+    /// How long until the node starts again, if it waits.
+    pub(super) fn due(&self, name: &str) -> Option<Duration> {
+        let snapshot = self.core.snapshot(self.now);
+        let mut nodes = snapshot.nodes.iter();
+        nodes.find(|node| node.path.name().as_str() == name)?.due
+    }
+}
