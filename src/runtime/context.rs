@@ -189,19 +189,19 @@ impl Context {
     /// The number of this incarnation, unique in its tree.
     #[must_use]
     pub fn incarnation(&self) -> u64 {
-        self.life.id.incarnation()
+        self.life.id().incarnation()
     }
 
     /// Which attempt this incarnation is: 1, and one more for each failure in a row (R8).
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.life.attempt
+        self.life.start.attempt
     }
 
     /// How the last incarnation of this node returned; `None` in the first.
     #[must_use]
     pub fn last_exit(&self) -> Option<&Evidence> {
-        self.life.last_exit.as_deref()
+        self.life.start.last_exit.as_deref()
     }
 }
 

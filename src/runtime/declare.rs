@@ -86,7 +86,7 @@ impl Group {
             .map(|member| child(&life, &member.address))
             .collect();
         let group = DeclaredGroup {
-            parent: life.id,
+            parent: life.id(),
             label: label.clone(),
             strategy,
             members,
@@ -146,7 +146,7 @@ fn declare(
     let address = Address::new(life.path().child(name.clone()));
     let child = declared(address.clone(), make(&address));
     rejected = life.shared.mailbox.send(Message::Run {
-        parent: life.id,
+        parent: life.id(),
         child,
     });
     match &rejected {

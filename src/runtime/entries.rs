@@ -7,13 +7,13 @@ use tokio::task::AbortHandle;
 
 use crate::runtime::address::Address;
 use crate::runtime::child::Ended;
-use crate::runtime::incarnation::{Incarnation, Life};
+use crate::runtime::incarnation::{Incarnation, Life, Start};
 use crate::runtime::mailbox::Declared;
 use crate::runtime::panics::shield;
 use crate::runtime::pool::PoolCell;
 use crate::runtime::runnable::Stored;
 use crate::runtime::shared::Shared;
-use crate::tree::{Evidence, Id, Place};
+use crate::tree::{Health, Id, Place};
 
 /// The entries of all places, by slot.
 #[derive(Default)]
@@ -23,6 +23,7 @@ pub(super) struct Entries(Vec<Option<Entry>>);
 struct Entry {
     place: Place,
     address: Arc<Address>,
+    health: Health,
     stored: Stored,
     /// The pool that counts it.
     pool: Option<Arc<PoolCell>>,
@@ -47,9 +48,12 @@ enum Task {
 impl Entries {
     pub(super) fn insert(&mut self, place: Place, child: Declared, pool: Option<Arc<PoolCell>>) {
         let Declared {
-            address, stored, ..
+            address,
+            options,
+            stored,
         } = child;
         address.settle(place);
+        let health = options.health;
         let slot = place.slot();
         if self.0.len() <= slot {
             self.0.resize_with(slot + 1, || None);
@@ -57,6 +61,7 @@ impl Entries {
         self.0[slot] = Some(Entry {
             place,
             address,
+            health,
             stored,
             pool,
             life: None,
@@ -70,27 +75,16 @@ impl Entries {
 
     /// The entry in which this incarnation was the last to start.
     fn of(&mut self, id: Id) -> Option<&mut Entry> {
-        let is_present = |entry: &Entry| entry.life.as_ref().is_some_and(|life| life.id == id);
+        let is_present =
+            |entry: &Entry| entry.life.as_ref().is_some_and(|life| life.start.id == id);
         self.get(id.slot()).filter(|entry| is_present(entry))
     }
 
-    pub(super) fn start(
-        &mut self,
-        shared: &Arc<Shared>,
-        id: Id,
-        attempt: u32,
-        last_exit: Option<Arc<Evidence>>,
-    ) {
-        let Some(entry) = self.get(id.slot()) else {
+    pub(super) fn start(&mut self, shared: &Arc<Shared>, start: Start) {
+        let Some(entry) = self.get(start.id.slot()) else {
             return;
         };
-        let life = Life::new(
-            id,
-            entry.address.clone(),
-            shared.clone(),
-            attempt,
-            last_exit,
-        );
+        let life = Life::new(start, entry.address.clone(), shared.clone(), entry.health);
         entry.life = Some(life.clone());
         entry.launch(Incarnation::new(life));
     }
@@ -110,7 +104,7 @@ impl Entries {
         };
         match (&entry.stored, &entry.life) {
             (Stored::Pool(pool), _) => pool.close(),
-            (_, Some(life)) if life.id == id => life.ask(),
+            (_, Some(life)) if life.start.id == id => life.ask(),
             (_, _) => {}
         }
     }

@@ -14,15 +14,20 @@ use crate::runtime::address::Address;
 use crate::runtime::ledger::{Ledger, Owned, Stage};
 use crate::runtime::mailbox::{Message, Payload, Task};
 use crate::runtime::shared::Shared;
-use crate::tree::{Evidence, Id, Signal};
+use crate::tree::{Evidence, Health, Id, Signal};
+
+/// How an incarnation came to be.
+pub(crate) struct Start {
+    pub(crate) id: Id,
+    pub(crate) attempt: u32,
+    pub(crate) last_exit: Option<Arc<Evidence>>,
+}
 
 /// What the contexts of one incarnation share.
 pub(crate) struct Life {
-    pub(crate) id: Id,
+    pub(crate) start: Start,
     pub(crate) address: Arc<Address>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) attempt: u32,
-    pub(crate) last_exit: Option<Arc<Evidence>>,
     ledger: Mutex<Ledger>,
     is_cancelled: AtomicBool,
     cancelled: Notify,
@@ -32,23 +37,29 @@ pub(crate) struct Life {
 
 impl Life {
     pub(crate) fn new(
-        id: Id,
+        start: Start,
         address: Arc<Address>,
         shared: Arc<Shared>,
-        attempt: u32,
-        last_exit: Option<Arc<Evidence>>,
+        health: Health,
     ) -> Arc<Self> {
+        let mut ledger = Ledger::default();
+        if health == Health::AtStart {
+            // It is past starting before it runs, so it declares nothing.
+            ledger.advance(Stage::Serving);
+        }
         Arc::new(Self {
-            id,
+            start,
             address,
             shared,
-            attempt,
-            last_exit,
-            ledger: Mutex::new(Ledger::default()),
+            ledger: Mutex::new(ledger),
             is_cancelled: AtomicBool::new(false),
             cancelled: Notify::new(),
             token: OnceLock::new(),
         })
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        self.start.id
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -57,7 +68,7 @@ impl Life {
 
     /// The span in which the incarnation's code is polled.
     pub(super) fn span(&self) -> tracing::Span {
-        let (path, incarnation) = (self.path(), self.id.incarnation());
+        let (path, incarnation) = (self.path(), self.id().incarnation());
         tracing::info_span!(target: "perennial", "node", %path, incarnation)
     }
 
@@ -145,7 +156,7 @@ impl Life {
         let mut ledger = self.ledger();
         ledger.owned.remove(&key);
         if ledger.stage == Stage::Returned && ledger.owned.is_empty() {
-            self.shared.mailbox.tell(Message::Ended(self.id));
+            self.shared.mailbox.tell(Message::Ended(self.id()));
         }
     }
 
@@ -155,7 +166,7 @@ impl Life {
         ledger.advance(Stage::Returned);
         let left = ledger.owned.len();
         let rejected = self.shared.mailbox.send(Message::Exited {
-            id: self.id,
+            id: self.id(),
             exit,
             left,
             task,
@@ -168,7 +179,7 @@ impl Life {
 
 impl std::fmt::Debug for Life {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} #{}", self.path(), self.id.incarnation())
+        write!(f, "{} #{}", self.path(), self.id().incarnation())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
 
@@ -112,13 +112,13 @@ async fn run<F: Future>(
     reply: oneshot::Sender<Result<F::Output, OwnedError>>,
 ) {
     let path = || life.path().clone();
-    let result = match tasks::poll_supervised(&life.shared, life.span(), future).await {
+    let result = match tasks::poll_supervised(life, pin!(Some(future))).await {
         Ran::Returned(output) => Ok(output),
         Ran::Abandoned => Err(OwnedError::Aborted { path: path() }),
         Ran::Panicked(panic, payload) => {
             let told = panic.clone();
             life.shared.mailbox.tell(Message::OwnedPanicked {
-                id: life.id,
+                id: life.id(),
                 panic: told,
                 payload,
             });

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::runtime::child::Ended;
 use crate::runtime::clock::{Clock, Timer};
 use crate::runtime::entries::{Entries, drop_shielded};
+use crate::runtime::incarnation::Start;
 use crate::runtime::mailbox::{Declared, DeclaredGroup, Message, Payload, Task};
 use crate::runtime::observe;
 use crate::runtime::pool::PoolCell;
@@ -144,7 +145,7 @@ impl Processor {
                 self.run_child(now, view.map(|view| view.id), child, Some(pool));
             }
             Message::Signal { life, signal } => {
-                self.core.signal(now, life.id, life.path(), signal);
+                self.core.signal(now, life.id(), life.path(), signal);
             }
             Message::Exited {
                 id,
@@ -236,7 +237,12 @@ impl Processor {
                     attempt,
                     last_exit,
                 } => {
-                    self.entries.start(&self.shared, id, attempt, last_exit);
+                    let start = Start {
+                        id,
+                        attempt,
+                        last_exit,
+                    };
+                    self.entries.start(&self.shared, start);
                 }
                 Action::Ask(id) => self.entries.ask(id),
                 Action::Abort(id) => self.entries.abort(id),

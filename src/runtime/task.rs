@@ -1,12 +1,11 @@
 //! The tasks of the runtime: every `tokio::spawn` of the crate, and what runs inside (R7, R18).
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tracing::Span;
 
 use crate::exit::{Exit, IntoExit, Panic};
 use crate::runtime::context::Context;
@@ -14,7 +13,6 @@ use crate::runtime::incarnation::{Incarnation, Life};
 use crate::runtime::interpose::Run;
 use crate::runtime::mailbox::Payload;
 use crate::runtime::panics;
-use crate::runtime::shared::Shared;
 
 /// Spawns a task. Whoever calls this owns it: the processor, or an incarnation.
 pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
@@ -29,27 +27,6 @@ pub(super) enum Ran<T> {
     Abandoned,
 }
 
-/// Polls code of the user's: panics are caught, and nothing is polled once the tree is abandoned.
-pub(super) async fn poll_supervised<F: Future>(
-    shared: &Shared,
-    span: Span,
-    future: F,
-) -> Ran<F::Output> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|cx| {
-        if shared.is_abandoned() {
-            return Poll::Ready(Ran::Abandoned);
-        }
-        let poll = || span.in_scope(|| future.as_mut().poll(cx));
-        match panics::catch(shared.hook(), poll) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ran::Returned(output)),
-            Err((panic, payload)) => Poll::Ready(Ran::Panicked(panic, payload)),
-        }
-    })
-    .await
-}
-
 /// Runs a runnable again and again in one task: whenever an incarnation has returned, the task
 /// parks until the tree puts the next one in place.
 pub(super) fn spawn_again<F, Fut>(runnable: Arc<F>, first: Incarnation) -> AbortHandle
@@ -58,10 +35,16 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     spawn(async move {
+        let mut code = pin!(None);
         let mut incarnation = first;
         loop {
-            let exit = run(&incarnation.life, |context| runnable(context)).await;
-            let Some(seat) = report(incarnation, exit) else {
+            let ran = run(
+                &incarnation.life,
+                |context| runnable(context),
+                code.as_mut(),
+            )
+            .await;
+            let Some(seat) = report(incarnation, ran) else {
                 return;
             };
             let Ok(next) = seat.await else { return };
@@ -79,32 +62,65 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     spawn(async move {
-        let ran = run(&incarnation.life, runnable).await;
+        let mut code = pin!(None);
+        let ran = run(&incarnation.life, runnable, code.as_mut()).await;
         // The seat is dropped: there is nothing left to run here.
         drop(report(incarnation, ran));
     })
 }
 
-/// Runs one incarnation to its end. Its future is gone when this returns.
-async fn run<Fut>(life: &Arc<Life>, call: impl FnOnce(Context) -> Fut) -> Ran<Exit>
+/// Runs one incarnation to its end. Its future lives in `code`, once in the task and not in every
+/// frame that it passes, and is gone when this returns.
+async fn run<Fut>(
+    life: &Arc<Life>,
+    call: impl FnOnce(Context) -> Fut,
+    mut code: Pin<&mut Option<Fut>>,
+) -> Ran<Exit>
 where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    let shared = &life.shared;
     let context = Context::new(life.clone());
-    let span = life.span();
-    let future = match panics::catch(shared.hook(), || span.in_scope(|| call(context))) {
-        Ok(future) => async move { future.await.into_exit() },
-        Err((panic, payload)) => return Ran::Panicked(panic, payload),
-    };
-    match &shared.interpose {
-        None => poll_supervised(shared, span, future).await,
-        Some(interpose) => {
-            let context = Context::new(life.clone());
-            let wrapped = async move { interpose.wrap(context, Run::new(future)).await };
-            poll_supervised(shared, span, wrapped).await
+    let called = panics::catch(life.shared.hook(), || {
+        life.span().in_scope(|| call(context))
+    });
+    let ran = match (called, &life.shared.interpose) {
+        (Err((panic, payload)), _) => Ran::Panicked(panic, payload),
+        (Ok(future), None) => {
+            code.set(Some(future));
+            poll_supervised(life, code.as_mut())
+                .await
+                .map(IntoExit::into_exit)
         }
+        (Ok(future), Some(interpose)) => {
+            let run = Run::new(async move { future.await.into_exit() });
+            let wrapped = interpose.wrap(Context::new(life.clone()), run);
+            poll_supervised(life, pin!(Some(wrapped))).await
+        }
+    };
+    match panics::catch(life.shared.hook(), || code.set(None)) {
+        Ok(()) => ran,
+        Err((panic, payload)) => Ran::Panicked(panic, payload),
     }
+}
+
+/// Polls code of the user's: panics are caught, and nothing is polled once the tree is abandoned.
+pub(super) async fn poll_supervised<F: Future>(
+    life: &Life,
+    mut code: Pin<&mut Option<F>>,
+) -> Ran<F::Output> {
+    let span = life.span();
+    std::future::poll_fn(|cx| {
+        let code = code.as_mut().as_pin_mut();
+        let Some(code) = code.filter(|_| !life.shared.is_abandoned()) else {
+            return Poll::Ready(Ran::Abandoned);
+        };
+        match panics::catch(life.shared.hook(), || span.in_scope(|| code.poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ran::Returned(output)),
+            Err((panic, payload)) => Poll::Ready(Ran::Panicked(panic, payload)),
+        }
+    })
+    .await
 }
 
 /// Reports how an incarnation returned. `None` if its task must end too.
@@ -118,6 +134,16 @@ fn report(incarnation: Incarnation, ran: Ran<Exit>) -> Option<oneshot::Receiver<
         Ran::Abandoned => {
             incarnation.report_gone(Exit::Aborted);
             None
+        }
+    }
+}
+
+impl<T> Ran<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Ran<U> {
+        match self {
+            Self::Returned(value) => Ran::Returned(change(value)),
+            Self::Panicked(panic, payload) => Ran::Panicked(panic, payload),
+            Self::Abandoned => Ran::Abandoned,
         }
     }
 }

@@ -22,7 +22,12 @@ impl Core {
         match self.resolve(id) {
             Some(slot) => self.hear(slot, now, signal),
             None if self.has_ended() => {}
-            None => self.ignore(now, id, path, State::Down, signal),
+            None => {
+                // The place may have its next incarnation by now.
+                let node = self.nodes.get(id.slot).filter(|node| node.path == *path);
+                let state = node.map_or(State::Canceled, |node| node.state);
+                self.ignore(now, id, path, state, signal);
+            }
         }
         self.check_invariants();
     }

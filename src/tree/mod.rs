@@ -88,3 +88,12 @@ fn seconds<S: serde::Serializer>(
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
 }
+
+/// As [`seconds`], for a time that may not be known.
+#[cfg(feature = "serde")]
+fn seconds_if_known<S: serde::Serializer>(
+    time: &Option<std::time::Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&time.map(|time| time.as_secs_f64()), serializer)
+}

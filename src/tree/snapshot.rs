@@ -52,6 +52,7 @@ pub struct NodeSnapshot {
     /// Why it waits, while it is waiting.
     pub wait: Option<Wait>,
     /// How long until it starts, while that is known.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::tree::seconds_if_known"))]
     pub due: Option<Duration>,
     /// Why it is down, while it is.
     pub down: Option<Down>,
@@ -70,6 +71,7 @@ pub struct NodeSnapshot {
     /// How often it was started again.
     pub restarts: u64,
     /// How long its present incarnation has run, while it runs.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::tree::seconds_if_known"))]
     pub uptime: Option<Duration>,
     /// How its last incarnation returned.
     pub last_exit: Option<Arc<Evidence>>,
