@@ -1,10 +1,99 @@
 //! A supervision tree for tokio services that must not die.
+//!
+//! A service is an async function of a [`Context`]. It declares its children, says when it is ready,
+//! and is run again when it fails, together with everything that shares its fate and nothing else.
+//! One task owns the whole tree, finds the largest subtrees that are fully dead, and brings them
+//! back with [backoff](Backoff).
+//!
+//! # Hello
+//!
+//! ```no_run
+//! use perennial::{Context, Failure};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Failure> {
+//!     perennial::run(hello).await.map(drop)
+//! }
+//!
+//! async fn hello(ctx: Context) -> anyhow::Result<()> {
+//!     ctx.healthy();
+//!     println!("hello, attempt {}", ctx.attempt());
+//!     let nap = tokio::time::sleep(std::time::Duration::from_secs(3));
+//!     anyhow::ensure!(ctx.until_cancelled(nap).await.is_none(), "tired");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`run`] stops the tree in order at SIGINT or SIGTERM. A [`Supervisor`] does the same with options,
+//! and gives a handle, the [`Tree`].
+//!
+//! # Children, groups and pools
+//!
+//! A runnable declares its children while it starts; its next incarnation declares them anew.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use perennial::{Context, Strategy, runnable};
+//!
+//! # async fn serve(ctx: Context) { ctx.healthy(); ctx.cancelled().await }
+//! async fn root(ctx: Context) -> anyhow::Result<()> {
+//!     let store = ctx.run("store", serve)?; // alone
+//!     store.healthy().await?; // where order matters
+//!     ctx.group("pipeline", Strategy::OneForAll) // these fall and rise together
+//!         .run("reader", runnable(serve).grace(Duration::from_secs(2)))
+//!         .run("writer", serve)
+//!         .start()?;
+//!     let jobs = ctx.pool("jobs")?; // its children come and go
+//!     jobs.start(|_ctx: Context| async { println!("a job") })?;
+//!     ctx.done(); // healthy, and nothing is left to run here
+//!     Ok(())
+//! }
+//! ```
+//!
+//! - [`Context::run`] declares a child alone, [`Context::group`] children that share their fate as
+//!   their [`Strategy`] says, and [`Context::pool`] a [`Pool`], to which children are added at any
+//!   time.
+//! - An incarnation says [healthy](Context::healthy), [done](Context::done),
+//!   [restart](Context::restart) or [give up](Context::give_up). To return without having said done
+//!   is a failure.
+//! - It has not ended before the tasks that it [spawned](Context::spawn) and its
+//!   [holds](Context::hold) have.
+//! - It is asked to stop, has its [`Grace`], and is aborted then. What has not ended after that is
+//!   leaked, by name.
+//!
+//! # Adapters
+//!
+//! [`periodic`] does work again and again; [`serve_tcp`] serves each connection in a pooled child.
+//!
+//! # Testing
+//!
+//! With the feature `testing`, the module `testing` runs a tree beside a test, on a paused clock and
+//! with a seed: a test of a backoff of a minute takes no time.
+//!
+//! # Panics of runnables
+//!
+//! They are caught, and are exits like others. With `panic = "abort"` nothing is caught.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `serde` | snapshots and events can be serialized |
+//! | `testing` | the module `testing`; brings `tokio/test-util` along |
+//!
+//! None is on by default.
+//!
+//! # Reading on
+//!
+//! What the tree promises is written down in `docs/semantics.md`, in laws and rules whose numbers
+//! (L1, R7) the code cites; how it is built and why, in `docs/architecture.md`. To read the code,
+//! take the words first (`name`, `path`, `exit`, `error`), then the pure core ([`tree`]), then the
+//! runtime around it, then `adapters` and `testing`, which know the public API only.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod adapters;
-mod error;
 mod exit;
 mod name;
 mod path;
@@ -14,18 +103,16 @@ pub mod testing;
 pub mod tree;
 
 pub use crate::adapters::{periodic, serve_tcp};
-pub use crate::error::{
-    FirstStartError, HealthyError, OwnError, OwnedError, RunError, SettleError, StartError,
-};
 pub use crate::exit::{Exit, IntoExit, Panic};
 pub use crate::name::{NAME_LENGTH_MAX, Name, NameError};
 pub use crate::path::Path;
+pub use crate::runtime::{
+    Child, Clock, Configured, Context, Ended, Ending, Events, FirstStartError, Group, Hand,
+    HealthyError, Hold, Lagged, OwnError, Owned, OwnedError, Pool, Run, RunError, RunOnce,
+    Runnable, SettleError, StartError, Supervisor, Tree, method, once, run, runnable,
+};
 #[doc(hidden)]
 pub use crate::runtime::{Method, Spec};
-pub use crate::runtime::{
-    Child, Clock, Configured, Context, Ended, Ending, Events, Group, Hand, Hold, Lagged, Owned,
-    Pool, Run, RunOnce, Runnable, Supervisor, Tree, method, once, run, runnable,
-};
 pub use crate::tree::{
     Backoff, BackoffError, Cause, Down, Event, Evidence, Failure, Grace, NodeSnapshot, Outcome,
     Report, Rung, Signal, Snapshot, State, Stop, Strategy, Told, Wait, What,

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::measure::{Figure, effort, resident};
-use crate::tree::Counter;
+use crate::measure::{Counter, Figure, resident, watch};
 
 struct Guard(usize, mpsc::UnboundedSender<usize>);
 
@@ -53,19 +52,6 @@ pub(crate) async fn idle(children: usize, time: Duration) -> Figure {
     }
     counter.full().await;
     watch(time).await
-}
-
-pub(crate) async fn watch(time: Duration) -> Figure {
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let (cpu, switches) = effort();
-    tokio::time::sleep(time).await;
-    let (cpu_after, switches_after) = effort();
-    let cpu_ms = (cpu_after - cpu).as_secs_f64() * 1e3;
-    Figure {
-        cpu_ms,
-        switches: switches_after - switches,
-        ..Figure::default()
-    }
 }
 
 /// Restarts one task, over and over, beside all the others.

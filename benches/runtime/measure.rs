@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 /// On which runtime a workload runs.
 #[derive(Clone, Copy, Debug)]
@@ -189,7 +192,7 @@ pub(crate) fn resident() -> f64 {
 }
 
 /// Processor time and context switches of all threads of this process.
-pub(crate) fn effort() -> (Duration, f64) {
+fn effort() -> (Duration, f64) {
     let mut time = Duration::ZERO;
     let mut switches = 0.0;
     let threads = std::fs::read_dir("/proc/self/task").expect("procfs is there");
@@ -212,4 +215,44 @@ pub(crate) fn effort() -> (Duration, f64) {
         }
     }
     (time, switches)
+}
+
+/// Watches what this process does in a while.
+pub(crate) async fn watch(time: Duration) -> Figure {
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (cpu, switches) = effort();
+    tokio::time::sleep(time).await;
+    let (cpu_after, switches_after) = effort();
+    let cpu_ms = (cpu_after - cpu).as_secs_f64() * 1e3;
+    Figure {
+        cpu_ms,
+        switches: switches_after - switches,
+        ..Figure::default()
+    }
+}
+
+/// Counts up to a number, and says when it is reached.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    left: AtomicUsize,
+    full: Notify,
+}
+
+impl Counter {
+    pub(crate) fn new(count: usize) -> Self {
+        Self {
+            left: AtomicUsize::new(count),
+            full: Notify::new(),
+        }
+    }
+
+    pub(crate) fn count(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.full.notify_one();
+        }
+    }
+
+    pub(crate) async fn full(&self) {
+        self.full.notified().await;
+    }
 }

@@ -1,40 +1,12 @@
 //! The same work on the tree, through the public API.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use perennial::{Backoff, Context, Name, RunError, Supervisor, Tree, runnable};
 use tokio::sync::Notify;
 
-use crate::floor::watch;
-use crate::measure::{Figure, resident};
-
-/// Counts up to a number, and says when it is reached.
-#[derive(Debug)]
-pub(crate) struct Counter {
-    left: AtomicUsize,
-    full: Notify,
-}
-
-impl Counter {
-    pub(crate) fn new(count: usize) -> Self {
-        Self {
-            left: AtomicUsize::new(count),
-            full: Notify::new(),
-        }
-    }
-
-    pub(crate) fn count(&self) {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.full.notify_one();
-        }
-    }
-
-    pub(crate) async fn full(&self) {
-        self.full.notified().await;
-    }
-}
+use crate::measure::{Counter, Figure, resident, watch};
 
 /// A flat tree of children that count, say that they are healthy and wait.
 fn flat(names: Arc<Vec<Name>>, counter: Arc<Counter>) -> Tree {

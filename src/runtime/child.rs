@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::error::{FirstStartError, HealthyError};
 use crate::path::Path;
 use crate::runtime::address::Address;
+use crate::runtime::error::{FirstStartError, HealthyError};
 use crate::runtime::mailbox::Message;
 use crate::runtime::shared::Shared;
 use crate::tree::{Evidence, State};

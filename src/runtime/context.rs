@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{OwnError, RunError};
 use crate::name::{Name, NameError};
 use crate::path::Path;
 use crate::runtime::child::Child;
 use crate::runtime::declare::{self, Group};
+use crate::runtime::error::{OwnError, RunError};
 use crate::runtime::incarnation::Life;
 use crate::runtime::owned::{self, Hold, Owned};
 use crate::runtime::pool::Pool;

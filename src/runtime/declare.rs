@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::RunError;
 use crate::name::{Name, NameError};
 use crate::runtime::address::Address;
 use crate::runtime::child::Child;
+use crate::runtime::error::RunError;
 use crate::runtime::incarnation::Life;
 use crate::runtime::ledger::{Ledger, Stage};
 use crate::runtime::mailbox::{Declared, DeclaredGroup, Message};

@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::OwnError;
 use crate::exit::{Exit, Panic};
 use crate::path::Path;
 use crate::runtime::address::Address;
+use crate::runtime::error::OwnError;
 use crate::runtime::ledger::{Ledger, Owned, Stage};
 use crate::runtime::mailbox::{Message, Payload, Task};
 use crate::runtime::shared::Shared;

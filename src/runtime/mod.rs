@@ -6,6 +6,7 @@ mod clock;
 mod context;
 mod declare;
 mod entries;
+mod error;
 mod events;
 mod incarnation;
 mod interpose;
@@ -28,6 +29,9 @@ pub use self::child::{Child, Ended};
 pub use self::clock::{Clock, Hand};
 pub use self::context::Context;
 pub use self::declare::Group;
+pub use self::error::{
+    FirstStartError, HealthyError, OwnError, OwnedError, RunError, SettleError, StartError,
+};
 pub use self::events::{Events, Lagged};
 pub use self::interpose::Run;
 pub use self::owned::{Hold, Owned};

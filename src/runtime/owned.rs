@@ -8,8 +8,8 @@ use std::task::{self, Poll, ready};
 
 use tokio::sync::oneshot;
 
-use crate::error::{OwnError, OwnedError};
 use crate::path::Path;
+use crate::runtime::error::{OwnError, OwnedError};
 use crate::runtime::incarnation::Life;
 use crate::runtime::ledger;
 use crate::runtime::mailbox::Message;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::error::StartError;
 use crate::name::Name;
 use crate::path::Path;
 use crate::runtime::address::Address;
 use crate::runtime::child::Child;
 use crate::runtime::declare::declared;
+use crate::runtime::error::StartError;
 use crate::runtime::mailbox::Message;
 use crate::runtime::runnable::RunOnce;
 use crate::runtime::shared::Shared;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
-use crate::error::SettleError;
+use crate::runtime::error::SettleError;
 use crate::runtime::events::Events;
 use crate::runtime::mailbox::Message;
 use crate::runtime::shared::Shared;

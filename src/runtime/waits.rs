@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use tokio::sync::oneshot;
 
-use crate::error::{FirstStartError, HealthyError};
 use crate::path::Path;
 use crate::runtime::child::{Ended, Question};
+use crate::runtime::error::{FirstStartError, HealthyError};
 use crate::tree::{Core, Place, State, View};
 
 /// Who waits for what. Bounded by the callers that wait.

@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::tree::options::{AtRoot, Strategy};
-use crate::tree::state::State;
-use crate::tree::tests::histories::{Choice, Part, Shape, apply, choices, essence};
+use crate::tree::tests::essence::essence;
+use crate::tree::tests::histories::{Choice, Part, Shape, apply, choices, comes_to_rest};
 use crate::tree::tests::world::{World, secs};
-
-/// More rounds than a small tree needs to come to rest once nothing fails any more.
-const ROUNDS_MAX: usize = 60;
 
 const CHAIN: &[Part] = &[Part::Child("root", "a"), Part::Child("a", "b")];
 const TALL: &[Part] = &[Part::Child("root", "a"), Part::Child("a", "b"), Part::Child("b", "c")];
@@ -55,7 +52,9 @@ fn explore(label: &str, shape: Shape, depth: usize) {
                 let index = *known.entry(essence(&visited.world)).or_insert(all.len());
                 all[at].next.push(index);
                 if index == all.len() {
-                    comes_to_rest(&visited);
+                    let trace = Trace(&visited.history);
+                    comes_to_rest(visited.world.clone());
+                    drop(trace);
                     all.push(visited);
                 }
             }
@@ -86,42 +85,6 @@ fn histories(all: &[Visited], depth: usize) -> u128 {
         ways = all.iter().map(|visited| longer(visited).max(1)).collect();
     }
     ways[0]
-}
-
-/// Faults stop and everybody obeys: the tree must settle or end (L9, R12).
-fn comes_to_rest(visited: &Visited) {
-    let _trace = Trace(&visited.history);
-    let mut world = visited.world.clone();
-    for _ in 0..ROUNDS_MAX {
-        let is_quiet = !obey(&mut world) && !world.step();
-        if is_quiet {
-            let is_at_rest = world.core.is_settled();
-            return assert!(is_at_rest, "R12: stuck\n{}", world.core.snapshot(world.now));
-        }
-    }
-    panic!("R12: no rest\n{}", world.core.snapshot(world.now));
-}
-
-/// Lets everybody do what is expected; false if nobody has anything to do.
-fn obey(world: &mut World) -> bool {
-    let mut has_acted = false;
-    for living in world.laws.living.clone().into_values() {
-        if !world.laws.living.contains_key(&living.id.incarnation) {
-            continue;
-        }
-        let state = world.core.nodes[living.id.slot].state;
-        if living.has_returned {
-            world.ends(living.id);
-        } else if living.is_asked {
-            world.exits(living.id, crate::exit::Exit::Returned, 0);
-        } else if state == State::Starting {
-            world.says(living.id, crate::tree::signal::Signal::Healthy);
-        } else {
-            continue;
-        }
-        has_acted = true;
-    }
-    has_acted
 }
 
 #[test]

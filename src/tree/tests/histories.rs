@@ -1,17 +1,19 @@
-//! What can happen next in a tree, and what a tree's future depends on.
+//! What can happen next in a tree, and that it comes to rest when everybody obeys.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::exit::Exit;
 use crate::tree::action::Id;
 use crate::tree::backoff::Backoff;
-use crate::tree::node::{Node, Own, Phase};
+use crate::tree::node::Node;
 use crate::tree::options::{AtRoot, Grace, Kind, Options, Restart, Settings, Strategy};
 use crate::tree::signal::Signal;
 use crate::tree::state::{Rung, State};
 use crate::tree::tests::laws::Living;
 use crate::tree::tests::world::{World, failure, name, plain, secs};
+
+/// More rounds than a tree needs to come to rest once nothing fails any more.
+const ROUNDS_MAX: usize = 200;
 
 /// What a node's code declares, each time it runs.
 #[derive(Clone, Copy, Debug)]
@@ -199,41 +201,36 @@ fn declare(world: &mut World, shape: &Shape, id: Id) {
     }
 }
 
-/// All that the future of a tree depends on, times relative to now and without the numbers of
-/// incarnations.
-pub(super) fn essence(world: &World) -> String {
-    let core = &world.core;
-    let mut text = format!("{:?} {}", core.stop_deadline().map(|at| at.checked_sub(world.now)), core.is_stopping());
-    for slot in core.subtree(core.root) {
-        text.push_str(&Essence(world, slot).to_string());
+/// Faults stop and everybody obeys: the tree must settle or end (L9, R12).
+pub(super) fn comes_to_rest(mut world: World) {
+    for _ in 0..ROUNDS_MAX {
+        let is_quiet = !obey(&mut world) && !world.step();
+        if is_quiet {
+            let is_at_rest = world.core.is_settled();
+            return assert!(is_at_rest, "R12: stuck\n{}", world.core.snapshot(world.now));
+        }
     }
-    let pass = core.pass_due.map(|due| due - world.now);
-    text + &format!("{pass:?} {} {}", core.ready.len(), core.has_ended())
+    panic!("R12: no rest\n{}", world.core.snapshot(world.now));
 }
 
-struct Essence<'a>(&'a World, usize);
-
-impl fmt::Display for Essence<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(world, slot) = *self;
-        let node = &world.core.nodes[slot];
-        let told = node.told();
-        let ladder = node.ladder.map(|at| at - world.now);
-        let condemned = node.condemned.is_some();
-        write!(f, "|{} {:?} {:?}", node.path, node.state, node.own)?;
-        write!(f, " {told:?} {:?} {:?} {ladder:?}", node.told_below, node.rung)?;
-        write!(f, " {condemned} {} {}", node.is_open, node.failures.min(3))?;
-        let is_fresh = world.now - node.started_at < node.options.backoff.spacing();
-        let age = (node.own == Own::Running && is_fresh).then(|| world.now - node.started_at);
-        write!(f, " {age:?} {} {}", node.healthy_at.is_some(), node.memories.is_some())?;
-        if let Some(fall) = node.fall.map(|fall| &world.core.falls[fall]) {
-            let due = match fall.phase {
-                Phase::Rising(due) => Some(due - world.now),
-                Phase::Falling | Phase::Ready => None,
-            };
-            let not_before = fall.not_before.saturating_sub(world.now);
-            write!(f, " {due:?} {not_before:?} {} {}", fall.members.len(), fall.outstanding)?;
+/// Lets everybody do what is expected; false if nobody has anything to do.
+fn obey(world: &mut World) -> bool {
+    let mut has_acted = false;
+    for living in world.laws.living.clone().into_values() {
+        if !world.laws.living.contains_key(&living.id.incarnation) {
+            continue;
         }
-        Ok(())
+        let state = world.core.nodes[living.id.slot].state;
+        if living.has_returned {
+            world.ends(living.id);
+        } else if living.is_asked {
+            world.exits(living.id, Exit::Returned, 0);
+        } else if state == State::Starting {
+            world.says(living.id, Signal::Healthy);
+        } else {
+            continue;
+        }
+        has_acted = true;
     }
+    has_acted
 }

@@ -6,9 +6,10 @@ use crate::path::Path;
 use crate::tree::action::{Action, Id};
 use crate::tree::core::Core;
 use crate::tree::event::{Event, What};
+use crate::tree::node::Node;
 use crate::tree::options::{Kind, Strategy};
 use crate::tree::report::{Failure, Report};
-use crate::tree::state::{Rung, State};
+use crate::tree::state::{Rung, State, Told};
 
 /// What is known of a tree from its actions alone.
 #[derive(Clone, Default)]
@@ -19,6 +20,7 @@ pub(super) struct Laws {
     open: BTreeSet<Path>,
     /// The paths of all places, by their first incarnation.
     places: BTreeMap<u64, Path>,
+    pools: BTreeSet<u64>,
     pub(super) log: Vec<Event>,
     pub(super) result: Option<Result<Report, Failure>>,
     /// What starts in one batch belongs to one epoch.
@@ -63,7 +65,7 @@ impl Laws {
         match action {
             Action::Start { id, .. } => self.start(core, id),
             // A pool has no code, but handles that hear it.
-            Action::Ask(id) if core.nodes[id.slot].options.kind == Kind::Pool => {}
+            Action::Ask(id) if self.pools.contains(&id.incarnation) => {}
             Action::Ask(id) => {
                 let living = self.living_mut(id);
                 assert!(!living.is_asked, "R10: {} is asked twice", living.path);
@@ -115,9 +117,11 @@ impl Laws {
                 self.places.insert(event.incarnation, path.clone());
             }
             What::Starting { .. } => {
+                let node = present(core, event.incarnation);
                 self.check_overlap(path);
-                self.check_resurrection(core, event.incarnation);
-                self.check_barrier(core, event.incarnation);
+                check_resurrection(core, node);
+                self.check_barrier(core, node);
+                self.pools.extend((node.options.kind == Kind::Pool).then_some(event.incarnation));
             }
             What::Exited { .. } if event.state == State::Dead => {
                 assert!(self.open.insert(path.clone()), "L3: {path} died twice");
@@ -139,24 +143,18 @@ impl Laws {
         assert!(overlap.is_none(), "L1: {path} starts beside {overlap:?}");
     }
 
-    fn check_resurrection(&self, core: &Core, incarnation: u64) {
-        let (_, node) = core.nodes.iter().find(|(_, node)| node.incarnation == incarnation).unwrap();
-        assert!(!core.is_stopping(), "L2: {} starts in a tree that stops", node.path);
-        let Some(parent) = node.parent.map(|parent| &core.nodes[parent]) else { return };
-        assert!(parent.told_below.is_none(), "L2: {} starts below what falls", node.path);
-        let has_started = parent.state.is_live() || parent.state == State::Done;
-        assert!(has_started, "L2: {} starts below what is {}", node.path, parent.state);
-    }
-
-    fn check_barrier(&self, core: &Core, incarnation: u64) {
-        let (_, node) = core.nodes.iter().find(|(_, node)| node.incarnation == incarnation).unwrap();
+    fn check_barrier(&self, core: &Core, node: &Node) {
         let Some(group) = node.group.map(|group| &core.groups[group]) else { return };
         if group.strategy == Strategy::OneForOne {
             return;
         }
-        for member in group.members.iter().map(|member| &core.nodes[*member]) {
-            let meets = |living: &&Living| living.path == member.path && living.batch != self.batch;
-            let old = self.living.values().find(meets);
+        let members = group.members.iter().map(|member| &core.nodes[*member]);
+        // Who was down before the fall belongs to no epoch.
+        let is_of_it = |node: &&Node| node.state != State::Down || node.told() >= Some(Told::Group);
+        for member in members.filter(is_of_it) {
+            let is_old = |living: &&Living| living.batch != self.batch;
+            let mut living = self.living.values().filter(is_old);
+            let old = living.find(|living| living.path == member.path);
             assert!(old.is_none(), "L5: {} meets {old:?} of the last epoch", node.path);
         }
     }
@@ -206,4 +204,20 @@ impl Laws {
     pub(super) fn failure(&self) -> &Failure {
         self.result.as_ref().expect("it has ended").as_ref().expect_err("with a failure")
     }
+}
+
+fn present(core: &Core, incarnation: u64) -> &Node {
+    let mut nodes = core.nodes.iter().map(|(_, node)| node);
+    let node = nodes.find(|node| node.incarnation == incarnation);
+    node.expect("L10: only what is present starts")
+}
+
+fn check_resurrection(core: &Core, node: &Node) {
+    assert!(!core.is_stopping(), "L2: {} starts in a tree that stops", node.path);
+    let Some(parent) = node.parent.map(|parent| &core.nodes[parent]) else {
+        return;
+    };
+    assert!(parent.told_below.is_none(), "L2: {} starts below what falls", node.path);
+    let has_started = parent.state.is_live() || parent.state == State::Done;
+    assert!(has_started, "L2: {} starts below what is {}", node.path, parent.state);
 }

@@ -246,6 +246,23 @@ impl World {
         self.tell(|core, now| core.owned_panicked(now, id, panic()));
     }
 
+    /// All that lives returns, and what it owned ends.
+    pub(super) fn all_return(&mut self) {
+        self.all_return_but(&[]);
+    }
+
+    pub(super) fn all_return_but(&mut self, others: &[&str]) {
+        for living in self.laws.living.clone().into_values() {
+            if others.contains(&living.path.name().as_str()) {
+                continue;
+            } else if living.has_returned {
+                self.ends(living.id);
+            } else {
+                self.exits(living.id, Exit::Returned, 0);
+            }
+        }
+    }
+
     pub(super) fn stop(&mut self) {
         self.tell(|core, now| core.stop(now, None));
     }
