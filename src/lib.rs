@@ -1,9 +1,9 @@
 //! A supervision tree for tokio services that must not die.
 //!
-//! A service is an async function of a [`Context`]. It declares its children, says when it is ready,
-//! and is run again when it fails, together with everything that shares its fate and nothing else.
-//! One task owns the whole tree, finds the largest subtrees that are fully dead, and brings them
-//! back with [backoff](Backoff).
+//! A service is an async function of a [`Context`]. It declares its children, says when it is
+//! ready, and is run again when it fails, together with everything that shares its fate and nothing
+//! else. One task owns the whole tree, finds the largest subtrees that are fully dead, and brings
+//! them back with [backoff](Backoff).
 //!
 //! # Hello
 //!
@@ -24,8 +24,8 @@
 //! }
 //! ```
 //!
-//! [`run`] stops the tree in order at SIGINT or SIGTERM. A [`Supervisor`] does the same with options,
-//! and gives a handle, the [`Tree`].
+//! [`run`] stops the tree in order at SIGINT or SIGTERM. A [`Supervisor`] has options, and gives a
+//! handle, the [`Tree`].
 //!
 //! # Children, groups and pools
 //!
@@ -67,8 +67,8 @@
 //!
 //! # Testing
 //!
-//! With the feature `testing`, the module `testing` runs a tree beside a test, on a paused clock and
-//! with a seed: a test of a backoff of a minute takes no time.
+//! With the feature `testing`, the module `testing` runs a tree beside a test, on a paused clock
+//! and with a seed: a test of a backoff of a minute takes no time.
 //!
 //! # Panics of runnables
 //!
@@ -87,7 +87,7 @@
 //!
 //! What the tree promises is written down in `docs/semantics.md`, in laws and rules whose numbers
 //! (L1, R7) the code cites; how it is built and why, in `docs/architecture.md`. To read the code,
-//! take the words first (`name`, `path`, `exit`, `error`), then the pure core ([`tree`]), then the
+//! take the words first (`name`, `path`, `exit`), then the pure core ([`tree`]), then the
 //! runtime around it, then `adapters` and `testing`, which know the public API only.
 
 #![forbid(unsafe_code)]

@@ -1,8 +1,8 @@
 //! The whole tree beside the floor: bare tokio tasks in a hand-written loop, in the same run.
 //!
 //! `cargo bench` prints a table. Each measurement runs in a process of its own, the tree's and the
-//! floor's in turn, so that neither profits from what the other has warmed or freed; the figures are
-//! medians of the rounds. `cargo bench -- start` measures one workload only.
+//! floor's in turn, so that neither profits from what the other has warmed or freed; the figures
+//! are medians of the rounds. `cargo bench -- start` measures one workload only.
 
 mod floor;
 mod measure;

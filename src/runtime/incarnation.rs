@@ -124,7 +124,9 @@ impl Life {
 
     /// Aborts the tasks that the incarnation owns.
     pub(crate) fn abort_owned(&self) {
-        for owned in self.ledger().owned.values() {
+        let mut ledger = self.ledger();
+        ledger.is_aborted = true;
+        for owned in ledger.owned.values() {
             if let Owned::Task(Some(task)) = owned {
                 task.abort();
             }

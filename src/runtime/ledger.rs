@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     pub(super) said: [bool; 4],
     pub(super) owned: BTreeMap<u64, Owned>,
     pub(super) next_owned: u64,
+    /// What it owns was aborted; what it still comes to own is aborted at once.
+    pub(super) is_aborted: bool,
 }
 
 /// What an incarnation may still do.

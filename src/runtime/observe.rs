@@ -22,7 +22,6 @@ fn complain(event: &Event) {
     let line = match &event.what {
         What::Exited { evidence } if is_death(event.state, evidence) => render(evidence),
         What::OwnedPanicked { evidence } => render(evidence),
-        What::BudgetSpent { .. } if event.state != State::Down => return,
         What::Leaked => format!("{} has not ended after its abort: leaked", event.path),
         _ => return,
     };

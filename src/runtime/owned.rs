@@ -100,9 +100,13 @@ where
         let guard = guard;
         run(&guard.life, future, reply).await;
     });
-    if let Some(ledger::Owned::Task(handle)) = life.ledger().owned.get_mut(&key) {
+    let mut ledger = life.ledger();
+    if ledger.is_aborted {
+        abort.abort();
+    } else if let Some(ledger::Owned::Task(handle)) = ledger.owned.get_mut(&key) {
         *handle = Some(abort);
     }
+    drop(ledger);
     Ok(Owned { output, path })
 }
 

@@ -4,6 +4,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures::future::Either;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -35,8 +36,9 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     spawn(async move {
-        let mut code = pin!(None);
+        // Dropped after the code: an abort is reported when nothing of the incarnation is left (L1).
         let mut incarnation = first;
+        let mut code = pin!(None);
         loop {
             let ran = run(
                 &incarnation.life,
@@ -79,23 +81,23 @@ async fn run<Fut>(
 where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    let context = Context::new(life.clone());
-    let called = panics::catch(life.shared.hook(), || {
-        life.span().in_scope(|| call(context))
-    });
-    let ran = match (called, &life.shared.interpose) {
-        (Err((panic, payload)), _) => Ran::Panicked(panic, payload),
-        (Ok(future), None) => {
-            code.set(Some(future));
-            poll_supervised(life, code.as_mut())
-                .await
-                .map(IntoExit::into_exit)
-        }
-        (Ok(future), Some(interpose)) => {
+    let context = || Context::new(life.clone());
+    let call = || match &life.shared.interpose {
+        None => Either::Left(call(context())),
+        Some(interpose) => {
+            let future = call(context());
             let run = Run::new(async move { future.await.into_exit() });
-            let wrapped = interpose.wrap(Context::new(life.clone()), run);
-            poll_supervised(life, pin!(Some(wrapped))).await
+            Either::Right(interpose.wrap(context(), run))
         }
+    };
+    let ran = match panics::catch(life.shared.hook(), || life.span().in_scope(call)) {
+        Ok(Either::Left(future)) => {
+            code.set(Some(future));
+            let ran = poll_supervised(life, code.as_mut()).await;
+            ran.map(IntoExit::into_exit)
+        }
+        Ok(Either::Right(run)) => poll_supervised(life, pin!(Some(run))).await,
+        Err((panic, payload)) => Ran::Panicked(panic, payload),
     };
     match panics::catch(life.shared.hook(), || code.set(None)) {
         Ok(()) => ran,

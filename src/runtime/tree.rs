@@ -18,8 +18,9 @@ use crate::tree::{Failure, Report, Snapshot};
 
 /// A running tree.
 ///
-/// Cheap to clone. When the last clone is dropped, all of the tree is aborted: no code of it is
-/// polled again after its present poll. Contexts, children and event streams do not keep it alive.
+/// Cheap to clone. When the last clone and the last [`Ending`] are dropped, all of the tree is
+/// aborted: no code of it is polled again after its present poll. Contexts, children and event
+/// streams do not keep it alive.
 #[derive(Clone)]
 pub struct Tree {
     handle: Arc<Handle>,
@@ -76,11 +77,13 @@ impl Tree {
     /// The future panics with the panic of a runnable under
     /// [`propagate_panics`](crate::Supervisor::propagate_panics).
     pub fn ended(&self) -> Ending {
-        let (shared, mut outcome) = (self.handle.shared.clone(), self.handle.outcome.clone());
+        let handle = self.handle.clone();
         Ending(Box::pin(async move {
-            match outcome.wait_for(Option::is_some).await {
-                Ok(result) => result.clone().expect("the wait was for a result"),
-                Err(_) => Err(vanished(&shared)),
+            let mut outcome = handle.outcome.clone();
+            let ended = outcome.wait_for(Option::is_some).await;
+            match ended.ok().and_then(|result| result.clone()) {
+                Some(result) => result,
+                None => Err(vanished(&handle.shared)),
             }
         }))
     }
@@ -172,7 +175,7 @@ impl fmt::Debug for Tree {
     }
 }
 
-/// A future of how a tree ended. Dropping it changes nothing.
+/// A future of how a tree ended. It keeps the tree alive as a [`Tree`] does.
 pub struct Ending(BoxFuture<'static, Result<Report, Failure>>);
 
 impl Future for Ending {

@@ -2,8 +2,11 @@
 
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 
+use futures::future::{Either, select};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::unconstrained;
 
 use crate::testing::harness::Harness;
 use crate::testing::log::Log;
@@ -60,29 +63,33 @@ impl Setup {
         Fut: Future,
     {
         let seed = self.seed.or_else(given_seed).unwrap_or_else(drawn_seed);
-        let runtime = runtime();
-        let log = Log::default();
-        let harness = runtime.block_on(async { start(self.supervisor.seed(seed), log.clone()) });
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let output = runtime.block_on(test(harness.clone()));
-            runtime.block_on(harness.finish());
+        let supervisor = self.supervisor.seed(seed);
+        let (runtime, log) = (runtime(), Log::default());
+        let keep = log.clone().keep(supervisor.events());
+        let tree = runtime.block_on(async { supervisor.start() });
+        let harness = Harness::new(tree, log.clone());
+        let whole = async {
+            let output = test(harness.clone()).await;
+            harness.finish().await;
             output
-        }));
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(beside(keep, whole))));
         outcome.unwrap_or_else(|panic| {
-            let snapshot = runtime.block_on(harness.snapshot());
-            eprintln!(
-                "the tree:\n{snapshot}\nits events:\n{log}replay with {SEED_VARIABLE}={seed}"
-            );
+            let tree = runtime.block_on(harness.snapshot());
+            eprintln!("the tree:\n{tree}\nits events:\n{log}replay with {SEED_VARIABLE}={seed}");
             resume_unwind(panic)
         })
     }
 }
 
-fn start(supervisor: Supervisor, log: Log) -> Harness {
-    let keep = log.clone().keep(supervisor.events());
-    // The log ends with the tree, or with the runtime.
-    drop(tokio::task::spawn(keep));
-    Harness::new(supervisor.start(), log)
+/// Runs a test, and before each of its steps keeps all events so far: what a test reads of the log
+/// is complete.
+async fn beside<T>(keep: impl Future<Output = ()>, test: impl Future<Output = T>) -> T {
+    let (keep, test) = (pin!(unconstrained(keep)), pin!(test));
+    match select(keep, test).await {
+        Either::Left(((), test)) => test.await,
+        Either::Right((output, _)) => output,
+    }
 }
 
 fn runtime() -> Runtime {
