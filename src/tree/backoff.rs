@@ -58,7 +58,13 @@ impl Backoff {
     /// The same delay after each failure, without jitter.
     #[must_use]
     pub fn constant(delay: Duration) -> Self {
-        Self { initial: delay, factor: 1.0, cap: delay, jitter: 0.0, reset_after: None }
+        Self {
+            initial: delay,
+            factor: 1.0,
+            cap: delay,
+            jitter: 0.0,
+            reset_after: None,
+        }
     }
 
     /// Sets the delay after the first failure.
@@ -102,7 +108,10 @@ impl Backoff {
     /// Sets how long an incarnation must have been healthy for its failure to count as the first.
     #[must_use]
     pub const fn reset_after(self, time: Duration) -> Self {
-        Self { reset_after: Some(time), ..self }
+        Self {
+            reset_after: Some(time),
+            ..self
+        }
     }
 
     /// The delay after this many failures in a row, before jitter. Zero failures have no delay.
@@ -116,7 +125,9 @@ impl Backoff {
         }
         let exponent = i32::try_from(exponent).unwrap_or(i32::MAX);
         let seconds = self.initial.as_secs_f64() * self.factor.powi(exponent);
-        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(self.cap)
+        Duration::try_from_secs_f64(seconds)
+            .unwrap_or(Duration::MAX)
+            .min(self.cap)
     }
 
     /// Draws the delay after this many failures in a row.

@@ -49,7 +49,10 @@ pub struct Core {
 
 /// A node that is to be.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a node is a place and what was chosen for it")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a node is a place and what was chosen for it"
+)]
 pub struct Declaration {
     /// Where it will stand. Its parent's other children have other names: the ledger sees to it.
     pub path: Path,
@@ -138,7 +141,15 @@ impl Core {
         members: Vec<Declaration>,
     ) -> Option<Vec<Place>> {
         let parent = self.resolve(parent)?;
-        let group = self.groups.insert(Group { label, strategy, members: Vec::new() });
+        if members.is_empty() {
+            // A group goes with its first member to go.
+            return Some(Vec::new());
+        }
+        let group = self.groups.insert(Group {
+            label,
+            strategy,
+            members: Vec::new(),
+        });
         let slots: Vec<_> = members
             .into_iter()
             .map(|member| self.declare(now, parent, Some(group), member))
@@ -183,12 +194,16 @@ impl Core {
 
     /// Lets a new child meet what its parent was told before.
     fn arrive(&mut self, slot: usize, now: Duration) {
-        let parent = self.nodes[slot].parent.expect("only the root has no parent");
-        let Some(told) = self.nodes[parent].told_below else { return };
-        let by = self.nodes[parent].told.as_ref().map_or_else(
-            || self.nodes[parent].path.clone(),
-            |(_, by)| by.clone(),
-        );
+        let parent = self.nodes[slot]
+            .parent
+            .expect("only the root has no parent");
+        let Some(told) = self.nodes[parent].told_below else {
+            return;
+        };
+        let by = self.nodes[parent]
+            .told
+            .as_ref()
+            .map_or_else(|| self.nodes[parent].path.clone(), |(_, by)| by.clone());
         self.tell(slot, now, told, &by);
     }
 
@@ -198,11 +213,17 @@ impl Core {
     }
 
     pub(super) fn id(&self, slot: usize) -> Id {
-        Id { slot, incarnation: self.nodes[slot].incarnation }
+        Id {
+            slot,
+            incarnation: self.nodes[slot].incarnation,
+        }
     }
 
     pub(super) fn place(&self, slot: usize) -> Place {
-        Place { slot, born: self.nodes[slot].born }
+        Place {
+            slot,
+            born: self.nodes[slot].born,
+        }
     }
 
     /// The slot of an incarnation, or `None` if it is not the present one there, or the tree has
@@ -237,7 +258,13 @@ impl Core {
     pub(super) fn tell_event(&mut self, slot: usize, at: Duration, what: What) {
         let node = &self.nodes[slot];
         let (path, incarnation, state) = (node.path.clone(), node.incarnation, node.state);
-        self.actions.push_back(Action::Event(Event { at, path, incarnation, state, what }));
+        self.actions.push_back(Action::Event(Event {
+            at,
+            path,
+            incarnation,
+            state,
+            what,
+        }));
     }
 
     /// Puts a node down, for good as far as the tree is concerned.
@@ -247,5 +274,4 @@ impl Core {
         self.set(slot, now, State::Down);
         self.tell_event(slot, now, What::Down { reason });
     }
-
 }

@@ -56,7 +56,7 @@ pub enum What {
         /// The evidence.
         evidence: Arc<Evidence>,
     },
-    /// It fell, and took others of its group with it.
+    /// It fell, and with it those of its group that its strategy takes.
     Fell {
         /// The label of its group, unless it was declared alone.
         group: Option<Name>,
@@ -93,7 +93,7 @@ pub enum What {
         /// Why.
         reason: Down,
     },
-    /// Its unexpected exit stays without an answer, as the tree stops.
+    /// Its unexpected exit stays without an answer, as the tree stops or a node above it is down.
     CutShort,
     /// What it said came too late: it was told to stop, or has ended.
     SignalIgnored {
@@ -119,7 +119,13 @@ pub enum What {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, path, incarnation, what, .. } = self;
+        let Self {
+            at,
+            path,
+            incarnation,
+            what,
+            ..
+        } = self;
         write!(f, "{:>10.6} {path} #{incarnation} {what}", at.as_secs_f64())
     }
 }
@@ -133,12 +139,19 @@ impl fmt::Display for What {
             Self::Finishing => f.write_str("finishing"),
             Self::Exited { evidence } => write!(f, "exited: {}", evidence.chain()),
             Self::OwnedPanicked { evidence } => f.write_str(&evidence.chain()),
-            Self::Fell { group: Some(label), members } => {
+            Self::Fell {
+                group: Some(label),
+                members,
+            } => {
                 write!(f, "fell with group {label}, {members} in all")
             }
             Self::Fell { group: None, .. } => f.write_str("fell"),
             Self::RestartScheduled { attempt, due } => {
-                write!(f, "restart scheduled, attempt {attempt} at {:.6}", due.as_secs_f64())
+                write!(
+                    f,
+                    "restart scheduled, attempt {attempt} at {:.6}",
+                    due.as_secs_f64()
+                )
             }
             Self::StartedAgain => f.write_str("started again"),
             Self::Absorbed { by } => write!(f, "absorbed by the restart of {by}"),

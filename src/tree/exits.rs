@@ -61,7 +61,13 @@ impl Core {
     fn ignore(&mut self, at: Duration, id: Id, path: &Path, state: State, signal: Signal) {
         let what = What::SignalIgnored { signal };
         let (path, incarnation) = (path.clone(), id.incarnation);
-        self.actions.push_back(Action::Event(Event { at, path, incarnation, state, what }));
+        self.actions.push_back(Action::Event(Event {
+            at,
+            path,
+            incarnation,
+            state,
+            what,
+        }));
     }
 
     pub(super) fn become_healthy(&mut self, slot: usize, now: Duration) {
@@ -145,7 +151,9 @@ impl Core {
     }
 
     fn follow(&mut self, slot: usize, now: Duration, reading: Reading, evidence: Arc<Evidence>) {
-        let exited = What::Exited { evidence: evidence.clone() };
+        let exited = What::Exited {
+            evidence: evidence.clone(),
+        };
         match reading {
             Reading::Dead => {
                 self.set(slot, now, State::Dead);
@@ -176,7 +184,13 @@ impl Core {
                 self.set(slot, now, State::Down);
                 self.tell_event(slot, now, exited);
                 self.go_down(slot, now, Down::GaveUp);
-                self.tell_event(slot, now, What::BudgetSpent { evidence: evidence.clone() });
+                self.tell_event(
+                    slot,
+                    now,
+                    What::BudgetSpent {
+                        evidence: evidence.clone(),
+                    },
+                );
                 self.escalate(slot, now, evidence);
             }
         }

@@ -28,10 +28,12 @@ impl Core {
         }
     }
 
-    /// Whether the root returned an error before any incarnation of it was healthy (R11).
+    /// Whether the root, not told to stop, returned an error before any incarnation of it was
+    /// healthy (R11).
     fn is_failed_start(&self, evidence: &Evidence) -> bool {
         self.settings.start == AtRoot::Fail
             && !self.has_started
+            && evidence.cause.is_none()
             && matches!(evidence.exit, Some(Exit::Failed(_)))
     }
 
@@ -40,7 +42,9 @@ impl Core {
     pub(super) fn restart(&mut self, slot: usize, now: Duration) {
         let node = &self.nodes[slot];
         let by = node.path.clone();
-        let not_before = node.started_at.saturating_add(node.options.backoff.spacing());
+        let not_before = node
+            .started_at
+            .saturating_add(node.options.backoff.spacing());
         self.tell_below(slot, now, &by);
         self.fall(slot, now, not_before);
     }
@@ -52,9 +56,18 @@ impl Core {
         }
         let members = self.fallen(top);
         self.announce(top, now, members.len());
-        let outstanding = members.iter().filter(|member| !self.nodes[**member].is_out).count();
+        let outstanding = members
+            .iter()
+            .filter(|member| !self.nodes[**member].is_out)
+            .count();
         let phase = Phase::Falling;
-        let fall = Fall { top, members: members.clone(), outstanding, phase, not_before };
+        let fall = Fall {
+            top,
+            members: members.clone(),
+            outstanding,
+            phase,
+            not_before,
+        };
         let key = self.falls.insert(fall);
         for member in &members {
             self.nodes[*member].fall = Some(key);
@@ -74,25 +87,30 @@ impl Core {
         match group {
             Some(group) if group.strategy == Strategy::OneForAll => {
                 let members = group.members.iter().copied();
-                members.filter(|member| self.nodes[*member].state != State::Down).collect()
+                members
+                    .filter(|member| self.nodes[*member].state != State::Down)
+                    .collect()
             }
             Some(_) | None => vec![top],
         }
     }
 
     fn announce(&mut self, top: usize, now: Duration, members: usize) {
-        let group = self.nodes[top].group.map(|group| self.groups[group].label.clone());
+        let group = self.nodes[top]
+            .group
+            .map(|group| self.groups[group].label.clone());
         self.tell_event(top, now, What::Fell { group, members });
     }
 
-    /// Forgets a fall: whoever told its members to stop answers for them.
+    /// Forgets a fall: whoever told its members to stop answers for them, and brings their counters
+    /// up to date.
     pub(super) fn dissolve(&mut self, key: usize) {
         let fall = self.falls.remove(key);
         if let Phase::Rising(due) = fall.phase {
             self.deadlines.remove(due, Due::Rise(key));
         }
         for member in fall.members {
-            self.leave_fall(member);
+            self.nodes[member].fall = None;
         }
     }
 
@@ -155,7 +173,13 @@ impl Core {
             self.close_pool(slot);
         }
         self.set(slot, now, State::Dead);
-        self.tell_event(slot, now, What::Exited { evidence: evidence.clone() });
+        self.tell_event(
+            slot,
+            now,
+            What::Exited {
+                evidence: evidence.clone(),
+            },
+        );
         self.die(slot, now, &evidence);
         self.update(slot);
     }
@@ -164,7 +188,10 @@ impl Core {
     pub(super) fn spend(&mut self, key: usize, now: Duration) {
         let Fall { top, members, .. } = self.falls[key].clone();
         self.dissolve(key);
-        let leaked = members.iter().copied().find(|member| self.nodes[*member].leaks > 0);
+        let leaked = members
+            .iter()
+            .copied()
+            .find(|member| self.nodes[*member].leaks > 0);
         let leaked = leaked.expect("only a fall with a leak is given up");
         for member in members {
             let was_open = std::mem::take(&mut self.nodes[member].is_open);
@@ -180,7 +207,13 @@ impl Core {
     /// Escalates because of what has leaked at or below a node.
     pub(super) fn spend_budget(&mut self, top: usize, leaked: usize, now: Duration) {
         let evidence = self.leak_evidence(top, leaked, now);
-        self.tell_event(top, now, What::BudgetSpent { evidence: evidence.clone() });
+        self.tell_event(
+            top,
+            now,
+            What::BudgetSpent {
+                evidence: evidence.clone(),
+            },
+        );
         self.escalate(top, now, evidence);
     }
 

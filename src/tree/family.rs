@@ -4,6 +4,7 @@ use crate::name::Name;
 use crate::tree::action::Action;
 use crate::tree::core::Core;
 use crate::tree::node::{Links, Memory, Node, Weight};
+use crate::tree::options::Kind;
 
 impl Core {
     /// Keeps a node, as the last child of `parent`.
@@ -59,7 +60,11 @@ impl Core {
     /// Forgets one child, below which nothing is left.
     pub(super) fn discard(&mut self, slot: usize) {
         self.discard_below(slot);
-        let Node { links: Links { next, previous, .. }, parent, .. } = self.nodes[slot];
+        let Node {
+            links: Links { next, previous, .. },
+            parent,
+            ..
+        } = self.nodes[slot];
         match previous {
             Some(previous) => self.nodes[previous].links.next = next,
             None => self.parent_links(parent).first = next,
@@ -79,14 +84,22 @@ impl Core {
     fn forget(&mut self, slot: usize) {
         let place = self.place(slot);
         let node = self.nodes.remove(slot);
-        assert!(node.is_out && node.leaks == 0, "L1: {} is discarded alive", node.path);
+        assert!(
+            node.is_out && node.leaks == 0,
+            "L1: {} is discarded alive",
+            node.path
+        );
         self.reweigh(node.weight, Weight::default());
         if let Some(group) = node.group {
             // The first member to go takes the group along; the others go with the same parent.
             self.groups.try_remove(group);
         }
         let (state, evidence) = (node.state, node.evidence);
-        self.actions.push_back(Action::Forget { place, state, evidence });
+        self.actions.push_back(Action::Forget {
+            place,
+            state,
+            evidence,
+        });
     }
 
     /// Remembers the attempts of all below a node, by name, before they are discarded (R8).
@@ -97,19 +110,37 @@ impl Core {
         }
         for slot in below.into_iter().skip(1).rev() {
             let node = &mut self.nodes[slot];
-            let children = node.memories.take().map(|memories| *memories).unwrap_or_default();
+            let children = node
+                .memories
+                .take()
+                .map(|memories| *memories)
+                .unwrap_or_default();
             if node.failures == 0 && children.is_empty() {
                 continue;
             }
             let name = node.path.name().clone();
-            let memory = Memory { failures: node.failures, last_delay: node.last_delay, children };
+            let memory = Memory {
+                failures: node.failures,
+                last_delay: node.last_delay,
+                children,
+            };
             let parent = node.parent.expect("what is below a node has a parent");
-            self.nodes[parent].memories.get_or_insert_default().insert(name, memory);
+            self.nodes[parent]
+                .memories
+                .get_or_insert_default()
+                .insert(name, memory);
         }
     }
 
     /// What a parent remembers of a child of this name in its previous incarnation.
+    ///
+    /// A pool numbers its children anew, so the same number is another child.
     pub(super) fn recall(&mut self, parent: usize, name: &Name) -> Option<Memory> {
-        self.nodes[parent].memories.as_mut()?.remove(name)
+        let parent = &mut self.nodes[parent];
+        let memories = parent
+            .memories
+            .as_mut()
+            .filter(|_| parent.options.kind != Kind::Pool)?;
+        memories.remove(name)
     }
 }

@@ -50,20 +50,38 @@ impl Core {
         let counted = children().filter(|child| child.is_counted).count();
         assert_eq!(node.below, counted, "I1: {path} counts its children wrong");
         assert_eq!(node.is_out, node.must_be_out(), "I2: {path} is out or not");
-        assert_eq!(node.is_counted, node.must_be_counted(), "I2: {path} is counted or not");
+        assert_eq!(
+            node.is_counted,
+            node.must_be_counted(),
+            "I2: {path} is counted or not"
+        );
         let leaks = children().map(|child| child.leaks).sum::<usize>();
         let own = usize::from(node.rung == Rung::Leaked);
-        assert_eq!(node.leaks, leaks + own, "I10: {path} counts its leaks wrong");
+        assert_eq!(
+            node.leaks,
+            leaks + own,
+            "I10: {path} counts its leaks wrong"
+        );
     }
 
     fn check_life(&self, node: &Node) {
         let path = &node.path;
         let runs = node.own == Own::Running;
         let is_leaked = node.rung == Rung::Leaked;
-        assert!(runs == node.state.is_live() || is_leaked, "I3: {path} is {}", node.state);
+        assert!(
+            runs == node.state.is_live() || is_leaked,
+            "I3: {path} is {}",
+            node.state
+        );
         if node.state == State::Waiting {
-            assert!(node.is_out && node.leaks == 0, "I4: {path} waits beside its last incarnation");
-            assert!(node.links.first.is_none(), "I4: {path} waits above what it left");
+            assert!(
+                node.is_out && node.leaks == 0,
+                "I4: {path} waits beside its last incarnation"
+            );
+            assert!(
+                node.links.first.is_none(),
+                "I4: {path} waits above what it left"
+            );
         }
         if node.is_open {
             let is_pending = node.fall.is_some() || node.state == State::Waiting;
@@ -74,15 +92,27 @@ impl Core {
     fn check_told(&self, slot: usize, node: &Node) {
         let path = &node.path;
         if node.is_taken() {
-            assert!(node.fall.is_none(), "I7: {path} was taken and still belongs to a fall");
-            assert!(node.state != State::Waiting, "I7: {path} was taken and still waits");
+            assert!(
+                node.fall.is_none(),
+                "I7: {path} was taken and still belongs to a fall"
+            );
+            assert!(
+                node.state != State::Waiting,
+                "I7: {path} was taken and still waits"
+            );
         } else {
             let needs_fall = matches!(node.state, State::Dead | State::Canceled);
-            assert!(!needs_fall || node.fall.is_some(), "I6: nothing raises {path}");
+            assert!(
+                !needs_fall || node.fall.is_some(),
+                "I6: nothing raises {path}"
+            );
         }
         if node.told() >= Some(Told::Itself) {
             for child in self.children(slot) {
-                assert!(self.nodes[child].is_taken(), "I8: {path} stops without its children");
+                assert!(
+                    self.nodes[child].is_taken(),
+                    "I8: {path} stops without its children"
+                );
             }
         }
     }
@@ -90,24 +120,45 @@ impl Core {
     fn check_ladder(&self, slot: usize, node: &Node) {
         let Some(at) = node.ladder else { return };
         let path = &node.path;
-        assert!(self.deadlines.contains(at, Due::Rung(slot)), "I11: {path} waits for nothing");
+        assert!(
+            self.deadlines.contains(at, Due::Rung(slot)),
+            "I11: {path} waits for nothing"
+        );
         let is_climbing = matches!(node.rung, Rung::Asked | Rung::Aborted);
-        assert!(is_climbing && node.own != Own::Ended, "I11: {path} has nothing left to stop");
-        assert!(node.options.kind == Kind::Runnable, "I11: {path} has no code to stop");
+        assert!(
+            is_climbing && node.own != Own::Ended,
+            "I11: {path} has nothing left to stop"
+        );
+        assert!(
+            node.options.kind == Kind::Runnable,
+            "I11: {path} has no code to stop"
+        );
     }
 
     fn check_falls(&self) {
         for (key, fall) in &self.falls {
             let members = || fall.members.iter().map(|member| &self.nodes[*member]);
             for member in members() {
-                assert_eq!(member.fall, Some(key), "I5: {} is in another fall", member.path);
+                assert_eq!(
+                    member.fall,
+                    Some(key),
+                    "I5: {} is in another fall",
+                    member.path
+                );
             }
             let parents = members().map(|member| member.parent).collect::<Vec<_>>();
-            assert!(parents.windows(2).all(|two| two[0] == two[1]), "I5: a fall has two parents");
+            assert!(
+                parents.windows(2).all(|two| two[0] == two[1]),
+                "I5: a fall has two parents"
+            );
             let outstanding = members().filter(|member| !member.is_out).count();
-            assert_eq!(fall.outstanding, outstanding, "I5: fall {key} counts its members wrong");
+            assert_eq!(
+                fall.outstanding, outstanding,
+                "I5: fall {key} counts its members wrong"
+            );
             if let Phase::Rising(due) = fall.phase {
-                assert!(self.deadlines.contains(due, Due::Rise(key)), "I5: fall {key} is forgotten");
+                let is_due = self.deadlines.contains(due, Due::Rise(key));
+                assert!(is_due, "I5: fall {key} is forgotten");
             }
         }
     }
@@ -115,8 +166,16 @@ impl Core {
     fn check_tree(&self) {
         let weights = self.nodes.iter().map(|(_, node)| node.must_weigh());
         let count = |part: fn(&Weight) -> bool| weights.clone().filter(part).count();
-        assert_eq!(self.unfinished, count(|weight| weight.unfinished), "I9: unfinished");
-        assert_eq!(self.unsettled, count(|weight| weight.unsettled), "I9: unsettled");
+        assert_eq!(
+            self.unfinished,
+            count(|weight| weight.unfinished),
+            "I9: unfinished"
+        );
+        assert_eq!(
+            self.unsettled,
+            count(|weight| weight.unsettled),
+            "I9: unsettled"
+        );
         assert_eq!(self.unready, count(|weight| weight.unready), "I9: unready");
     }
 }

@@ -113,6 +113,11 @@ impl Core {
         self.tell_event(slot, now, What::LeakEnded);
         self.report(slot, None);
         self.count_leak(slot, |leaks| leaks - 1);
+        let node = &self.nodes[slot];
+        if node.state == State::Down && node.fall.is_some() && node.options.rises_again() {
+            // It has ended in time: its fall raises it with the others.
+            self.set(slot, now, State::Canceled);
+        }
         self.weigh(slot);
         self.changed(slot);
         let mut next = Some(slot);

@@ -50,7 +50,11 @@ pub enum Kind {
 
 /// Which other members of a group fall when one of them does (R6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Strategy {
     /// None: each member falls and rises alone.
@@ -73,6 +77,13 @@ pub struct Options {
     pub backoff: Backoff,
     /// When it counts as set up.
     pub health: Health,
+}
+
+impl Options {
+    /// Whether a fall raises the node again.
+    pub(crate) fn rises_again(&self) -> bool {
+        self.restart == Restart::Permanent
+    }
 }
 
 /// When an incarnation counts as healthy.

@@ -40,15 +40,24 @@ impl Core {
             return;
         }
         let interval = self.settings.gc_interval;
-        let due = *self.pass_due.get_or_insert_with(|| now.saturating_add(interval));
+        let due = *self
+            .pass_due
+            .get_or_insert_with(|| now.saturating_add(interval));
         if due > now {
             return;
         }
         self.pass_due = None;
         while let Some(key) = self.ready.pop_front() {
-            let fall = self.falls.get(key).filter(|fall| fall.phase == Phase::Ready);
+            let fall = self
+                .falls
+                .get(key)
+                .filter(|fall| fall.phase == Phase::Ready);
             let Some(fall) = fall else { continue };
-            if fall.members.iter().any(|member| self.nodes[*member].leaks > 0) {
+            if fall
+                .members
+                .iter()
+                .any(|member| self.nodes[*member].leaks > 0)
+            {
                 self.spend(key, now);
             } else {
                 self.rise(key, now, rng);
@@ -59,8 +68,9 @@ impl Core {
     /// Resets the members of a fall, all to start at one time: the pass plus the longest draw.
     fn rise(&mut self, key: usize, now: Duration, rng: &mut impl Rng) {
         let members = std::mem::take(&mut self.falls[key].members);
-        let (down, members): (Vec<_>, Vec<_>) =
-            members.into_iter().partition(|member| self.nodes[*member].state == State::Down);
+        let (down, members): (Vec<_>, Vec<_>) = members
+            .into_iter()
+            .partition(|member| self.nodes[*member].state == State::Down);
         for member in down {
             self.leave_fall(member);
         }
@@ -109,9 +119,14 @@ impl Core {
 
     fn start(&mut self, id: Id, now: Duration) {
         let slot = id.slot;
-        let present = self.nodes.get_mut(slot).filter(|node| node.incarnation == id.incarnation);
+        let present = self
+            .nodes
+            .get_mut(slot)
+            .filter(|node| node.incarnation == id.incarnation);
         // Who was told to stop since it was queued does not start.
-        let Some(node) = present.filter(|node| node.state == State::Waiting) else { return };
+        let Some(node) = present.filter(|node| node.state == State::Waiting) else {
+            return;
+        };
         node.own = Own::Running;
         node.started_at = now;
         let (attempt, last_exit) = (node.attempt(), node.evidence.clone());
@@ -124,7 +139,11 @@ impl Core {
             self.tell_event(slot, now, What::StartedAgain);
         }
         if kind == Kind::Runnable {
-            self.actions.push_back(Action::Start { id, attempt, last_exit });
+            self.actions.push_back(Action::Start {
+                id,
+                attempt,
+                last_exit,
+            });
         }
         if kind == Kind::Pool || health == Health::AtStart {
             self.become_healthy(slot, now);

@@ -25,7 +25,10 @@ pub enum Reading {
 
 /// What was known of an incarnation when it returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "these four are the columns of the table")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "these four are the columns of the table"
+)]
 pub struct Returned {
     /// By what it was told to stop, if it was.
     pub told: Option<Told>,
@@ -42,13 +45,16 @@ pub struct Returned {
 /// Decided by what the incarnation was told and what it said, never by the identity of an error.
 #[must_use]
 pub fn read(exit: &Exit, returned: Returned) -> Reading {
-    let Returned { told, condemned, intent, restart } = returned;
+    let Returned {
+        told,
+        condemned,
+        intent,
+        restart,
+    } = returned;
     let crashed = matches!(exit, Exit::Panicked(_) | Exit::Aborted);
     match (told, intent, restart) {
         (None | Some(Told::Itself | Told::Group), _, _) if condemned => dead(restart),
-        (Some(Told::Group | Told::Parent), _, Restart::Temporary) => {
-            Reading::Down(Down::Temporary)
-        }
+        (Some(Told::Group | Told::Parent), _, Restart::Temporary) => Reading::Down(Down::Temporary),
         (Some(Told::Group | Told::Parent | Told::Tree), _, _) => Reading::Canceled,
         (None | Some(Told::Itself), Intent::Done, _) if exit.is_ok() => Reading::Done,
         (None | Some(Told::Itself), _, Restart::Temporary) => Reading::Down(if exit.is_ok() {

@@ -44,7 +44,10 @@ pub struct Stop {
 impl Report {
     /// The nodes that have not ended.
     pub fn leaked(&self) -> impl Iterator<Item = &Path> {
-        self.stops.iter().filter(|stop| stop.rung == Rung::Leaked).map(|stop| &stop.path)
+        self.stops
+            .iter()
+            .filter(|stop| stop.rung == Rung::Leaked)
+            .map(|stop| &stop.path)
     }
 }
 
@@ -54,7 +57,12 @@ impl fmt::Display for Report {
             Outcome::Finished => "finished",
             Outcome::Stopped => "stopped",
         })?;
-        for Stop { path, rung, evidence } in &self.stops {
+        for Stop {
+            path,
+            rung,
+            evidence,
+        } in &self.stops
+        {
             write!(f, "\n  {path}: {rung}")?;
             if let Some(evidence) = evidence {
                 write!(f, ": {}", evidence.chain())?;
@@ -101,6 +109,8 @@ impl fmt::Debug for Failure {
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.evidence.as_ref().and_then(|evidence| evidence.source())
+        self.evidence
+            .as_ref()
+            .and_then(|evidence| evidence.source())
     }
 }

@@ -52,7 +52,10 @@ pub struct NodeSnapshot {
     /// Why it waits, while it is waiting.
     pub wait: Option<Wait>,
     /// How long until it starts, while that is known.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::tree::seconds_if_known"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "crate::tree::seconds_if_known")
+    )]
     pub due: Option<Duration>,
     /// Why it is down, while it is.
     pub down: Option<Down>,
@@ -71,7 +74,10 @@ pub struct NodeSnapshot {
     /// How often it was started again.
     pub restarts: u64,
     /// How long its present incarnation has run, while it runs.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::tree::seconds_if_known"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "crate::tree::seconds_if_known")
+    )]
     pub uptime: Option<Duration>,
     /// How its last incarnation returned.
     pub last_exit: Option<Arc<Evidence>>,
@@ -102,8 +108,16 @@ impl Core {
     #[must_use]
     pub fn snapshot(&self, now: Duration) -> Snapshot {
         let order = self.subtree(self.root);
-        let nodes = order.into_iter().map(|slot| self.node_snapshot(slot, now)).collect();
-        Snapshot { at: now, is_settled: self.is_settled(), is_ready: self.is_ready(), nodes }
+        let nodes = order
+            .into_iter()
+            .map(|slot| self.node_snapshot(slot, now))
+            .collect();
+        Snapshot {
+            at: now,
+            is_settled: self.is_settled(),
+            is_ready: self.is_ready(),
+            nodes,
+        }
     }
 
     fn node_snapshot(&self, slot: usize, now: Duration) -> NodeSnapshot {
@@ -145,7 +159,10 @@ impl Core {
     /// What a handle of a place asks for, or `None` if the place is gone.
     #[must_use]
     pub fn view(&self, place: Place) -> Option<View> {
-        let node = self.nodes.get(place.slot).filter(|node| node.born == place.born)?;
+        let node = self
+            .nodes
+            .get(place.slot)
+            .filter(|node| node.born == place.born)?;
         Some(View {
             id: self.id(place.slot),
             state: node.state,
@@ -162,7 +179,11 @@ impl Core {
 
     /// Asks for an [`Action::Changed`](crate::tree::Action::Changed) at each change of a place.
     pub fn watch(&mut self, place: Place) {
-        if let Some(node) = self.nodes.get_mut(place.slot).filter(|node| node.born == place.born) {
+        if let Some(node) = self
+            .nodes
+            .get_mut(place.slot)
+            .filter(|node| node.born == place.born)
+        {
             node.is_watched = true;
         }
     }
@@ -228,7 +249,11 @@ impl fmt::Display for NodeSnapshot {
         if self.restarts > 0 {
             write!(f, ", restarts {}", self.restarts)?;
         }
-        if let Some(evidence) = self.last_exit.as_ref().filter(|_| self.state != State::Done) {
+        if let Some(evidence) = self
+            .last_exit
+            .as_ref()
+            .filter(|_| self.state != State::Done)
+        {
             write!(f, ", last exit: {}", evidence.chain())?;
         }
         Ok(())

@@ -7,7 +7,11 @@ use std::fmt;
 /// `Starting`, `Healthy`, `Finishing` and `Stopping` are live: code of the incarnation runs.
 /// `Done`, `Dead`, `Canceled` and `Down` are exits; what the incarnation still owns may be ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum State {
     /// Declared or fallen, and not started yet; see [`Wait`].
@@ -45,11 +49,9 @@ impl State {
     pub const fn has_exited(self) -> bool {
         match self {
             Self::Done | Self::Dead | Self::Canceled | Self::Down => true,
-            Self::Waiting
-            | Self::Starting
-            | Self::Healthy
-            | Self::Finishing
-            | Self::Stopping => false,
+            Self::Waiting | Self::Starting | Self::Healthy | Self::Finishing | Self::Stopping => {
+                false
+            }
         }
     }
 }
@@ -72,7 +74,11 @@ impl fmt::Display for State {
 
 /// Why a node is [`State::Waiting`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Wait {
     /// Declared; the next pass starts it.
@@ -92,7 +98,11 @@ impl fmt::Display for Wait {
 
 /// Why a node is [`State::Down`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Down {
     /// A temporary node returned without an error.
@@ -124,7 +134,11 @@ impl fmt::Display for Down {
 
 /// By what a node was told to stop, the weakest first: the strongest so far decides (R5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Told {
     /// A child escalated to it, or a task that it owns panicked. It is read as dead.
@@ -150,7 +164,11 @@ impl fmt::Display for Told {
 
 /// How far up the stop ladder an incarnation was taken (R10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Rung {
     /// Nobody has asked it to stop.

@@ -16,13 +16,16 @@ pub(super) enum Course {
     /// It runs.
     Running,
     /// All of it was told to stop; at the deadline, if there is one, all of it is aborted.
-    Stopping { deadline: Option<Duration>, failure: Option<Arc<Evidence>> },
+    Stopping {
+        deadline: Option<Duration>,
+        failure: Option<Arc<Evidence>>,
+    },
     /// It has ended.
     Ended,
 }
 
 impl Core {
-    /// Requests that the tree stops. Idempotent and shared: of several deadlines, the tightest wins.
+    /// Requests that the tree stops. Idempotent and shared: of several deadlines the tightest wins.
     ///
     /// `within` bounds the stop: what has not ended by then is aborted, grace or no grace.
     pub fn stop(&mut self, now: Duration, within: Option<Duration>) {
@@ -101,11 +104,14 @@ impl Core {
         let stops = std::mem::take(&mut self.stops);
         self.actions.push_back(Action::End(match result {
             Ok(outcome) => Ok(Report { outcome, stops }),
-            Err(evidence) => Err(Failure { evidence: Some(evidence), stops }),
+            Err(evidence) => Err(Failure {
+                evidence: Some(evidence),
+                stops,
+            }),
         }));
     }
 
-    /// Notes a stop that was not plain. Each node is listed once, with the last rung it was taken to.
+    /// Notes a stop that was not plain. Each node is listed once, with the last rung it got to.
     pub(super) fn report(&mut self, slot: usize, evidence: Option<Arc<Evidence>>) {
         if self.is_stopping() {
             self.list(slot, evidence);
@@ -119,13 +125,20 @@ impl Core {
             stop.evidence = stop.evidence.take().or(evidence);
         } else {
             node.reported = Some(self.stops.len());
-            self.stops.push(Stop { path: node.path.clone(), rung: node.rung, evidence });
+            self.stops.push(Stop {
+                path: node.path.clone(),
+                rung: node.rung,
+                evidence,
+            });
         }
     }
 
     /// Names what leaked before the tree stopped, and has not ended since (L9).
     fn list_leaks(&mut self) {
-        let nodes = self.nodes.iter().filter(|(_, node)| node.rung == Rung::Leaked);
+        let nodes = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.rung == Rung::Leaked);
         let leaked: Vec<_> = nodes.map(|(slot, _)| slot).collect();
         for slot in leaked {
             self.list(slot, self.nodes[slot].evidence.clone());

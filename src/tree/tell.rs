@@ -18,8 +18,11 @@ impl Core {
     pub(super) fn tell(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
         let mut next = vec![(slot, told)];
         while let Some((slot, told)) = next.pop() {
-            self.tell_one(slot, now, told, by);
-            self.push_below(&mut next, slot, told);
+            // What is done in a pool goes with all below it as soon as nothing below it waits.
+            if self.nodes.contains(slot) {
+                self.tell_one(slot, now, told, by);
+                self.push_below(&mut next, slot, told);
+            }
         }
     }
 
@@ -35,7 +38,9 @@ impl Core {
     fn push_below(&mut self, next: &mut Vec<(usize, Told)>, slot: usize, told: Told) {
         let told = told.max(Told::Parent);
         // A pool's child may be gone by now.
-        let Some(node) = self.nodes.get_mut(slot) else { return };
+        let Some(node) = self.nodes.get_mut(slot) else {
+            return;
+        };
         if node.told_below >= Some(told) {
             return;
         }
@@ -53,17 +58,18 @@ impl Core {
             return;
         }
         node.told = Some((told, by.clone()));
-        match node.state {
-            State::Waiting => self.tell_waiting(slot, now, told, by),
+        let state = node.state;
+        if told > Told::Group {
+            self.take(slot, now, told, by);
+        }
+        match state {
+            State::Waiting => self.tell_waiting(slot, now, told),
             State::Starting | State::Healthy | State::Finishing => {
                 self.tell_live(slot, now, told, by);
             }
             State::Done if told == Told::Group => self.set(slot, now, State::Canceled),
-            State::Dead | State::Canceled if told != Told::Group => {
-                self.take(slot, now, told, by);
-                if told == Told::Tree {
-                    self.put_down(slot, now, Down::Stopped);
-                }
+            State::Dead | State::Canceled if told == Told::Tree => {
+                self.put_down(slot, now, Down::Stopped);
             }
             State::Stopping | State::Done | State::Dead | State::Canceled | State::Down => {}
         }
@@ -73,10 +79,7 @@ impl Core {
         self.update(slot);
     }
 
-    fn tell_waiting(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
-        if told != Told::Group {
-            self.take(slot, now, told, by);
-        }
+    fn tell_waiting(&mut self, slot: usize, now: Duration, told: Told) {
         match (self.nodes[slot].options.restart, told) {
             (Restart::Permanent, _) => self.set(slot, now, State::Canceled),
             (Restart::Temporary, Told::Tree) => self.put_down(slot, now, Down::Stopped),
@@ -94,7 +97,14 @@ impl Core {
             }
             Kind::Runnable => {
                 self.set(slot, now, State::Stopping);
-                self.tell_event(slot, now, What::Stopping { told, by: by.clone() });
+                self.tell_event(
+                    slot,
+                    now,
+                    What::Stopping {
+                        told,
+                        by: by.clone(),
+                    },
+                );
                 self.ask(slot, now);
             }
         }
@@ -113,11 +123,21 @@ impl Core {
             self.dissolve(fall);
         }
         if std::mem::take(&mut self.nodes[slot].is_open) {
-            let answer = match told {
-                Told::Tree => What::CutShort,
-                Told::Itself | Told::Group | Told::Parent => What::Absorbed { by: by.clone() },
+            let answer = if told == Told::Tree || !self.rises_with_its_top(slot) {
+                What::CutShort
+            } else {
+                What::Absorbed { by: by.clone() }
             };
             self.tell_event(slot, now, answer);
         }
+    }
+
+    /// Whether the node that answers for a node that was taken will start again.
+    fn rises_with_its_top(&self, slot: usize) -> bool {
+        let parents = std::iter::successors(Some(slot), |slot| self.nodes[*slot].parent);
+        let top = parents
+            .map(|slot| &self.nodes[slot])
+            .find(|node| !node.is_taken());
+        top.is_none_or(|top| top.state != State::Down)
     }
 }

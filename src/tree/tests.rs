@@ -6,6 +6,7 @@ mod determinism;
 mod escalation;
 mod essence;
 mod explore;
+mod facts;
 mod falls;
 mod histories;
 mod ladder;

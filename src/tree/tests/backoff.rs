@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use crate::tree::backoff::{Backoff, BackoffError};
-use crate::tree::options::{Health, Options};
+use crate::tree::options::{Health, Options, Strategy};
 use crate::tree::state::State;
 use crate::tree::tests::world::{World, delayed, plain, secs};
 
@@ -16,7 +16,12 @@ const fn millis(time: u64) -> Duration {
 }
 
 fn doubling() -> Backoff {
-    Backoff::default().initial(secs(1)).factor(2.0).unwrap().jitter(0.0).unwrap()
+    Backoff::default()
+        .initial(secs(1))
+        .factor(2.0)
+        .unwrap()
+        .jitter(0.0)
+        .unwrap()
 }
 
 /// A child `a` with this backoff under a healthy root.
@@ -69,11 +74,17 @@ fn no_number_of_failures_overflows() {
 fn a_factor_or_jitter_that_makes_no_sense_is_refused() {
     // R8.
     for factor in [0.9, -1.0, f64::INFINITY] {
-        assert_eq!(Backoff::default().factor(factor), Err(BackoffError::Factor(factor)));
+        assert_eq!(
+            Backoff::default().factor(factor),
+            Err(BackoffError::Factor(factor))
+        );
     }
     assert!(Backoff::default().factor(f64::NAN).is_err());
     for jitter in [-0.1, 1.1] {
-        assert_eq!(Backoff::default().jitter(jitter), Err(BackoffError::Jitter(jitter)));
+        assert_eq!(
+            Backoff::default().jitter(jitter),
+            Err(BackoffError::Jitter(jitter))
+        );
     }
     assert!(Backoff::default().jitter(f64::NAN).is_err());
 }
@@ -172,7 +183,10 @@ fn a_planned_restart_right_after_the_start_waits_for_the_rest_of_the_initial_del
     let mut world = with(doubling());
     world.passes(millis(400));
     world.restarts("a");
-    assert_eq!((world.state("a"), world.due("a")), (State::Waiting, Some(millis(600))));
+    assert_eq!(
+        (world.state("a"), world.due("a")),
+        (State::Waiting, Some(millis(600)))
+    );
     world.step();
     assert_eq!((world.state("a"), world.attempt("a")), (State::Starting, 1));
 }
@@ -194,7 +208,10 @@ fn a_planned_restart_keeps_the_row_of_failures() {
 fn code_that_does_not_signal_is_healthy_at_its_start() {
     // R4.
     let mut world = World::new();
-    let options = Options { health: Health::AtStart, ..plain() };
+    let options = Options {
+        health: Health::AtStart,
+        ..plain()
+    };
     world.child_with("root", "a", options);
     assert_eq!(world.state("a"), State::Healthy);
 }
@@ -212,10 +229,30 @@ fn code_that_never_signals_keeps_its_backoff() {
 }
 
 #[test]
+fn a_fall_waits_for_the_longest_of_its_draws() {
+    // R8. Two members died in it, each with a backoff of its own.
+    for (a, b) in [(3, 9), (9, 3)] {
+        let mut world = World::new();
+        let members = vec![("a", delayed(a)), ("b", delayed(b))];
+        world.group_with("root", Strategy::OneForAll, members);
+        world.owned_panics("a");
+        world.fails("b");
+        world.returns("a");
+        assert_eq!(
+            (world.due("a"), world.due("b")),
+            (Some(secs(9)), Some(secs(9)))
+        );
+    }
+}
+
+#[test]
 fn an_extreme_delay_does_not_overflow_the_clock() {
     // R8.
     let mut world = World::new();
-    let options = Options { backoff: Backoff::constant(Duration::MAX), ..delayed(0) };
+    let options = Options {
+        backoff: Backoff::constant(Duration::MAX),
+        ..delayed(0)
+    };
     world.child_with("root", "a", options);
     world.passes(secs(1));
     world.fails("a");

@@ -58,7 +58,10 @@ fn parent_falls_a_done_node_stays_done_and_is_discarded_with_the_parent() {
     // R6.
     let (mut world, next) = after_parent_fell(State::Done);
     assert_eq!(next, State::Done);
-    assert_eq!(world.states(["c", "s", "p"]), [State::Stopping, State::Stopping, State::Dead]);
+    assert_eq!(
+        world.states(["c", "s", "p"]),
+        [State::Stopping, State::Stopping, State::Dead]
+    );
     world.returns("c");
     world.returns("s");
     assert!(world.node("n").is_none());
@@ -128,7 +131,10 @@ fn siblings_fall_a_done_node_falls_and_rises_with_the_group() {
     // R6.
     let mut world = world_with(State::Done);
     world.fails("s");
-    assert_eq!(world.states(["n", "c", "s"]), [State::Canceled, State::Stopping, State::Dead]);
+    assert_eq!(
+        world.states(["n", "c", "s"]),
+        [State::Canceled, State::Stopping, State::Dead]
+    );
     world.returns("c");
     assert_eq!(world.states(["n", "s"]), [State::Starting; 2]);
 }
@@ -211,19 +217,32 @@ fn a_child_leaked_below_a_canceled_node_spends_the_budget_of_the_top() {
     let mut world = world_with(State::Canceled);
     all_leak(&mut world);
     assert!(world.laws.has("s", "escalated to root.p"));
-    let spent = world.laws.of("s").into_iter().find(|text| text.starts_with("budget spent"));
+    let spent = world
+        .laws
+        .of("s")
+        .into_iter()
+        .find(|text| text.starts_with("budget spent"));
     assert_eq!(
         spent.unwrap(),
         "budget spent: root.p.s cannot start again: root.p.n.c leaked"
     );
-    assert!(!world.laws.of("n").iter().any(|text| text.starts_with("budget spent")));
+    assert!(
+        !world
+            .laws
+            .of("n")
+            .iter()
+            .any(|text| text.starts_with("budget spent"))
+    );
 }
 
 #[test]
 fn a_child_leaked_below_a_stopping_node_is_a_rung_in_the_report() {
     // R10, R11.
     let mut world = World::new();
-    let options = Options { grace: Grace::Infinite, ..plain() };
+    let options = Options {
+        grace: Grace::Infinite,
+        ..plain()
+    };
     world.child_with("root", "n", options);
     world.child("n", "c");
     world.all_healthy(["root", "n", "c"]);
@@ -234,7 +253,10 @@ fn a_child_leaked_below_a_stopping_node_is_a_rung_in_the_report() {
     world.returns("n");
     let stops = &world.laws.report().stops;
     assert_eq!(stops.len(), 1);
-    assert_eq!((stops[0].path.to_string().as_str(), stops[0].rung), ("root.n.c", Rung::Leaked));
+    assert_eq!(
+        (stops[0].path.to_string().as_str(), stops[0].rung),
+        ("root.n.c", Rung::Leaked)
+    );
 }
 
 #[test]

@@ -9,7 +9,10 @@ use crate::tree::tests::world::{World, delayed, plain, pool, secs, temporary};
 /// A history with jitter in it, and its event log.
 fn log_of(seed: u64) -> String {
     let mut world = World::seeded(Settings::default(), plain(), seed);
-    let drawn = Options { backoff: Backoff::default(), ..plain() };
+    let drawn = Options {
+        backoff: Backoff::default(),
+        ..plain()
+    };
     let members = vec![("a", drawn.clone()), ("b", drawn)];
     world.group_with("root", Strategy::OneForAll, members);
     world.child_with("root", "pool", pool());
@@ -99,7 +102,10 @@ fn every_unexpected_exit_has_exactly_one_answer() {
     world.child_with("p", "a", delayed(3));
     world.fails("a");
     world.stop();
-    assert_eq!(world.laws.answers("a"), ["started again", "absorbed", "cut short"]);
+    assert_eq!(
+        world.laws.answers("a"),
+        ["started again", "absorbed", "cut short"]
+    );
 }
 
 #[test]

@@ -12,7 +12,11 @@ fn world() -> World {
 
 fn world_with(settings: Settings) -> World {
     let mut world = World::with(settings, delayed(3));
-    world.group_with("root", Strategy::OneForAll, vec![("p", delayed(1)), ("q", plain())]);
+    world.group_with(
+        "root",
+        Strategy::OneForAll,
+        vec![("p", delayed(1)), ("q", plain())],
+    );
     world.child("p", "c");
     world.all_healthy(["root", "p", "q", "c"]);
     world.laws.log.clear();
@@ -31,7 +35,10 @@ fn a_node_that_gives_up_is_down_and_its_parent_stops() {
     // R9, R5.
     let mut world = world();
     world.gives_up("c");
-    assert_eq!(world.states(["c", "p", "q"]), [State::Down, State::Stopping, State::Healthy]);
+    assert_eq!(
+        world.states(["c", "p", "q"]),
+        [State::Down, State::Stopping, State::Healthy]
+    );
     assert_eq!(world.node("c").unwrap().down, Down::GaveUp);
     let events = world.laws.of("c");
     assert_eq!(
@@ -114,7 +121,10 @@ fn an_escalation_to_the_root_ends_the_tree_with_the_first_cause() {
     assert!(world.laws.has("a", "escalated to root"));
     world.returns("root");
     let failure = world.laws.failure();
-    assert_eq!(format!("{failure:?}"), "root.a failed while healthy: out of luck");
+    assert_eq!(
+        format!("{failure:?}"),
+        "root.a failed while healthy: out of luck"
+    );
 }
 
 #[test]
@@ -125,9 +135,15 @@ fn a_root_that_retries_escalations_falls_like_any_other_node() {
     world.all_healthy(["root", "a"]);
     world.gives_up("a");
     world.returns("root");
-    assert_eq!((world.state("root"), world.due("root")), (State::Waiting, Some(secs(3))));
+    assert_eq!(
+        (world.state("root"), world.due("root")),
+        (State::Waiting, Some(secs(3)))
+    );
     world.drive();
-    assert_eq!((world.state("root"), world.attempt("root")), (State::Starting, 2));
+    assert_eq!(
+        (world.state("root"), world.attempt("root")),
+        (State::Starting, 2)
+    );
 }
 
 #[test]
@@ -153,7 +169,14 @@ fn only_the_first_failure_is_the_cause() {
     world.returns("root");
     let failure = world.laws.failure();
     assert_eq!(failure.evidence.as_ref().unwrap().path, "root.a");
-    assert_eq!(failure.stops.iter().map(|stop| stop.path.to_string()).collect::<Vec<_>>(), ["root.b"]);
+    assert_eq!(
+        failure
+            .stops
+            .iter()
+            .map(|stop| stop.path.to_string())
+            .collect::<Vec<_>>(),
+        ["root.b"]
+    );
 }
 
 #[test]
@@ -189,6 +212,9 @@ fn an_escalation_makes_a_pool_dead_and_it_rises_empty() {
     world.gives_up("a");
     assert_eq!(world.states(["pool", "b"]), [State::Dead, State::Stopping]);
     world.returns("b");
-    assert_eq!((world.state("pool"), world.attempt("pool")), (State::Healthy, 2));
+    assert_eq!(
+        (world.state("pool"), world.attempt("pool")),
+        (State::Healthy, 2)
+    );
     assert!(world.node("b").is_none());
 }

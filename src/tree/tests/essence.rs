@@ -9,7 +9,11 @@ use crate::tree::tests::world::World;
 /// incarnations.
 pub(super) fn essence(world: &World) -> String {
     let core = &world.core;
-    let mut text = format!("{:?} {}", core.stop_deadline().map(|at| at.checked_sub(world.now)), core.is_stopping());
+    let mut text = format!(
+        "{:?} {}",
+        core.stop_deadline().map(|at| at.checked_sub(world.now)),
+        core.is_stopping()
+    );
     for slot in core.subtree(core.root) {
         text.push_str(&Essence(world, slot).to_string());
     }
@@ -27,18 +31,32 @@ impl fmt::Display for Essence<'_> {
         let ladder = node.ladder.map(|at| at - world.now);
         let condemned = node.condemned.is_some();
         write!(f, "|{} {:?} {:?}", node.path, node.state, node.own)?;
-        write!(f, " {told:?} {:?} {:?} {ladder:?}", node.told_below, node.rung)?;
+        write!(
+            f,
+            " {told:?} {:?} {:?} {ladder:?}",
+            node.told_below, node.rung
+        )?;
         write!(f, " {condemned} {} {}", node.is_open, node.failures.min(3))?;
         let is_fresh = world.now - node.started_at < node.options.backoff.spacing();
         let age = (node.own == Own::Running && is_fresh).then(|| world.now - node.started_at);
-        write!(f, " {age:?} {} {}", node.healthy_at.is_some(), node.memories.is_some())?;
+        write!(
+            f,
+            " {age:?} {} {}",
+            node.healthy_at.is_some(),
+            node.memories.is_some()
+        )?;
         if let Some(fall) = node.fall.map(|fall| &world.core.falls[fall]) {
             let due = match fall.phase {
                 Phase::Rising(due) => Some(due - world.now),
                 Phase::Falling | Phase::Ready => None,
             };
             let not_before = fall.not_before.saturating_sub(world.now);
-            write!(f, " {due:?} {not_before:?} {} {}", fall.members.len(), fall.outstanding)?;
+            write!(
+                f,
+                " {due:?} {not_before:?} {} {}",
+                fall.members.len(),
+                fall.outstanding
+            )?;
         }
         Ok(())
     }

@@ -39,7 +39,10 @@ fn a_slow_member_holds_the_whole_group_at_the_barrier() {
     let mut world = trio(Strategy::OneForAll);
     world.fails("b");
     world.returns("a");
-    assert_eq!(world.states(["a", "b", "c"]), [State::Canceled, State::Dead, State::Stopping]);
+    assert_eq!(
+        world.states(["a", "b", "c"]),
+        [State::Canceled, State::Dead, State::Stopping]
+    );
     world.returns("c");
     assert_eq!(world.states(["a", "b", "c"]), [State::Starting; 3]);
 }
@@ -68,7 +71,10 @@ fn a_done_member_falls_with_its_group_and_rises_with_it() {
     world.finishes("a");
     assert_eq!(world.states(["a", "below"]), [State::Done, State::Healthy]);
     world.fails("b");
-    assert_eq!(world.states(["a", "below", "b"]), [State::Canceled, State::Stopping, State::Dead]);
+    assert_eq!(
+        world.states(["a", "below", "b"]),
+        [State::Canceled, State::Stopping, State::Dead]
+    );
     world.returns("below");
     assert_eq!(world.states(["a", "b"]), [State::Starting; 2]);
     assert!(world.node("below").is_none());
@@ -106,11 +112,17 @@ fn a_planned_restart_takes_the_group_by_its_strategy() {
     // R4, R6.
     let mut world = trio(Strategy::OneForAll);
     world.restarts("a");
-    assert_eq!(world.states(["a", "b", "c"]), [State::Canceled, State::Stopping, State::Stopping]);
+    assert_eq!(
+        world.states(["a", "b", "c"]),
+        [State::Canceled, State::Stopping, State::Stopping]
+    );
     world.returns("b");
     world.returns("c");
     assert_eq!(world.states(["a", "b", "c"]), [State::Starting; 3]);
-    assert_eq!(["a", "b", "c"].map(|member| world.attempt(member)), [1, 1, 1]);
+    assert_eq!(
+        ["a", "b", "c"].map(|member| world.attempt(member)),
+        [1, 1, 1]
+    );
 }
 
 #[test]
@@ -118,7 +130,10 @@ fn a_done_member_takes_nobody_with_it() {
     // R6.
     let mut world = trio(Strategy::OneForAll);
     world.finishes("a");
-    assert_eq!(world.states(["a", "b", "c"]), [State::Done, State::Healthy, State::Healthy]);
+    assert_eq!(
+        world.states(["a", "b", "c"]),
+        [State::Done, State::Healthy, State::Healthy]
+    );
 }
 
 #[test]
@@ -130,7 +145,10 @@ fn a_dead_node_takes_what_stands_below_it_and_its_own_code_makes_that_anew() {
     world.child("c", "d");
     world.all_healthy(["root", "p", "c", "d"]);
     world.fails("p");
-    assert_eq!(world.states(["p", "c", "d"]), [State::Dead, State::Stopping, State::Stopping]);
+    assert_eq!(
+        world.states(["p", "c", "d"]),
+        [State::Dead, State::Stopping, State::Stopping]
+    );
     world.returns("c");
     assert_eq!(world.state("p"), State::Dead);
     world.returns("d");
@@ -182,8 +200,15 @@ fn deaths_that_come_together_in_a_one_for_all_group_are_one_fall() {
         world.panics("c");
     });
     assert_eq!(world.states(["a", "b", "c"]), [State::Starting; 3]);
-    assert_eq!(["a", "b", "c"].map(|member| world.attempt(member)), [2, 1, 1]);
-    let falls = world.laws.log.iter().filter(|event| event.what.to_string().starts_with("fell"));
+    assert_eq!(
+        ["a", "b", "c"].map(|member| world.attempt(member)),
+        [2, 1, 1]
+    );
+    let falls = world
+        .laws
+        .log
+        .iter()
+        .filter(|event| event.what.to_string().starts_with("fell"));
     assert_eq!(falls.count(), 1);
 }
 
@@ -194,13 +219,30 @@ fn two_members_that_fell_for_themselves_rise_once() {
     world.owned_panics("a");
     world.fails("b");
     world.returns("c");
-    assert_eq!(world.states(["a", "b", "c"]), [State::Stopping, State::Dead, State::Canceled]);
+    assert_eq!(
+        world.states(["a", "b", "c"]),
+        [State::Stopping, State::Dead, State::Canceled]
+    );
     world.returns("a");
     assert_eq!(world.states(["a", "b", "c"]), [State::Starting; 3]);
-    assert_eq!(["a", "b", "c"].map(|member| world.attempt(member)), [2, 2, 1]);
+    assert_eq!(
+        ["a", "b", "c"].map(|member| world.attempt(member)),
+        [2, 2, 1]
+    );
     assert_eq!(world.laws.answers("a"), ["started again"]);
     assert_eq!(world.laws.answers("b"), ["started again"]);
     assert_eq!(world.laws.answers("c"), [""; 0]);
+}
+
+#[test]
+fn a_group_is_forgotten_with_its_members_and_an_empty_one_at_once() {
+    // R3. Names are free again in the parent's next incarnation.
+    let mut world = trio(Strategy::OneForAll);
+    world.group("root", Strategy::OneForOne, &[]);
+    assert_eq!(world.core.groups.len(), 1);
+    world.fails("root");
+    world.all_return();
+    assert!(world.core.groups.is_empty());
 }
 
 #[test]

@@ -69,6 +69,16 @@ impl Shape {
         World::seeded(settings, self.options(), seed)
     }
 
+    /// The tree with all its nodes healthy.
+    pub(super) fn up(&self) -> World {
+        let mut world = self.world(0);
+        let sets_up = |choice: &Choice| matches!(choice, Choice::Declare(_) | Choice::Healthy(_));
+        while let Some(choice) = choices(&world, self).into_iter().find(sets_up) {
+            apply(&mut world, self, choice);
+        }
+        world
+    }
+
     /// All rows of failures are kept, so that a node's past shows in its attempt alone.
     pub(super) fn options(&self) -> Options {
         let backoff = Backoff::constant(self.delay).reset_after(Duration::MAX);
@@ -83,8 +93,14 @@ impl Shape {
     fn options_of(&self, node: &str) -> Options {
         let plain = self.options();
         match node {
-            "pool" => Options { kind: Kind::Pool, ..plain },
-            "temporary" => Options { restart: Restart::Temporary, ..plain },
+            "pool" => Options {
+                kind: Kind::Pool,
+                ..plain
+            },
+            "temporary" => Options {
+                restart: Restart::Temporary,
+                ..plain
+            },
             _ => plain,
         }
     }
@@ -113,7 +129,11 @@ pub(super) fn choices(world: &World, shape: &Shape) -> Vec<Choice> {
         choices.push(Choice::Time);
     }
     if world.laws.result.is_none() {
-        choices.push(if world.core.is_stopping() { Choice::StopNow } else { Choice::Stop });
+        choices.push(if world.core.is_stopping() {
+            Choice::StopNow
+        } else {
+            Choice::Stop
+        });
     }
     choices
 }
@@ -132,8 +152,16 @@ fn choices_of(world: &World, shape: &Shape, living: &Living, choices: &mut Vec<C
             if node.state == State::Starting {
                 choices.push(Choice::Healthy(id));
             }
-            choices.extend([Choice::Finish(id), Choice::Fail(id), Choice::FailLeaving(id)]);
-            choices.extend([Choice::GiveUp(id), Choice::Restart(id), Choice::OwnedPanic(id)]);
+            choices.extend([
+                Choice::Finish(id),
+                Choice::Fail(id),
+                Choice::FailLeaving(id),
+            ]);
+            choices.extend([
+                Choice::GiveUp(id),
+                Choice::Restart(id),
+                Choice::OwnedPanic(id),
+            ]);
         }
         State::Stopping => {
             choices.extend([Choice::Return(id), Choice::FailLeaving(id)]);

@@ -24,9 +24,15 @@ fn a_node_is_asked_and_aborted_when_its_grace_is_over() {
     // R10. The default is five seconds.
     let mut world = with(Grace::default());
     world.stop();
-    assert_eq!((rung(&world, "a"), world.core.next_deadline()), (Rung::Asked, Some(secs(5))));
+    assert_eq!(
+        (rung(&world, "a"), world.core.next_deadline()),
+        (Rung::Asked, Some(secs(5)))
+    );
     world.step();
-    assert_eq!((rung(&world, "a"), world.state("a")), (Rung::Aborted, State::Stopping));
+    assert_eq!(
+        (rung(&world, "a"), world.state("a")),
+        (Rung::Aborted, State::Stopping)
+    );
 }
 
 #[test]
@@ -44,7 +50,10 @@ fn an_infinite_grace_has_no_deadline() {
     // R10, L9.
     let mut world = with(Grace::Infinite);
     world.fails("root");
-    assert_eq!((rung(&world, "a"), world.core.next_deadline()), (Rung::Asked, None));
+    assert_eq!(
+        (rung(&world, "a"), world.core.next_deadline()),
+        (Rung::Asked, None)
+    );
     world.passes(secs(100_000));
     assert_eq!(rung(&world, "a"), Rung::Asked);
 }
@@ -100,7 +109,10 @@ fn a_second_stop_with_a_deadline_of_zero_aborts_everybody_at_once() {
     let mut world = with(Grace::Infinite);
     world.stop();
     world.stop_within(Duration::ZERO);
-    assert_eq!((rung(&world, "root"), rung(&world, "a")), (Rung::Aborted, Rung::Aborted));
+    assert_eq!(
+        (rung(&world, "root"), rung(&world, "a")),
+        (Rung::Aborted, Rung::Aborted)
+    );
 }
 
 #[test]
@@ -122,13 +134,19 @@ fn a_second_reason_to_stop_asks_nobody_again_and_gives_no_new_grace() {
 fn the_grace_of_a_node_does_not_cover_its_children() {
     // R10. Each is asked for itself, at once, and has its own.
     let mut world = World::new();
-    let patient = Options { grace: Grace::For(secs(9)), ..plain() };
+    let patient = Options {
+        grace: Grace::For(secs(9)),
+        ..plain()
+    };
     world.child("root", "p");
     world.child_with("p", "c", patient);
     world.all_healthy(["root", "p", "c"]);
     world.fails("root");
     world.passes(secs(5));
-    assert_eq!((rung(&world, "p"), rung(&world, "c")), (Rung::Aborted, Rung::Asked));
+    assert_eq!(
+        (rung(&world, "p"), rung(&world, "c")),
+        (Rung::Aborted, Rung::Asked)
+    );
     world.passes(secs(4));
     assert_eq!(rung(&world, "c"), Rung::Aborted);
 }
@@ -157,6 +175,9 @@ fn all_who_are_told_are_asked_together() {
     world.all_healthy(["root", "p", "a", "b"]);
     world.stop();
     for node in ["root", "p", "a", "b"] {
-        assert_eq!((world.state(node), rung(&world, node)), (State::Stopping, Rung::Asked));
+        assert_eq!(
+            (world.state(node), rung(&world, node)),
+            (State::Stopping, Rung::Asked)
+        );
     }
 }

@@ -73,14 +73,21 @@ impl Laws {
             }
             Action::Abort(id) => {
                 let living = self.living_mut(id);
-                assert!(living.is_asked, "R10: {} is aborted and was not asked", living.path);
+                assert!(
+                    living.is_asked,
+                    "R10: {} is aborted and was not asked",
+                    living.path
+                );
                 assert!(!living.is_aborted, "R10: {} is aborted twice", living.path);
                 living.is_aborted = true;
             }
             Action::Changed(_) => {}
             Action::Forget { place, .. } => {
                 let path = self.places.remove(&place.born).unwrap();
-                assert!(!self.open.contains(&path), "L3: {path} goes without an answer");
+                assert!(
+                    !self.open.contains(&path),
+                    "L3: {path} goes without an answer"
+                );
                 let is_living = self.living.values().any(|living| living.path == path);
                 assert!(!is_living, "L1: {path} goes while it lives");
             }
@@ -121,13 +128,17 @@ impl Laws {
                 self.check_overlap(path);
                 check_resurrection(core, node);
                 self.check_barrier(core, node);
-                self.pools.extend((node.options.kind == Kind::Pool).then_some(event.incarnation));
+                self.pools
+                    .extend((node.options.kind == Kind::Pool).then_some(event.incarnation));
             }
             What::Exited { .. } if event.state == State::Dead => {
                 assert!(self.open.insert(path.clone()), "L3: {path} died twice");
             }
             What::StartedAgain | What::Absorbed { .. } | What::CutShort => {
-                assert!(self.open.remove(path), "L3: {path} is answered twice: {what}");
+                assert!(
+                    self.open.remove(path),
+                    "L3: {path} is answered twice: {what}"
+                );
             }
             What::Down { .. } => {
                 self.open.remove(path);
@@ -144,7 +155,9 @@ impl Laws {
     }
 
     fn check_barrier(&self, core: &Core, node: &Node) {
-        let Some(group) = node.group.map(|group| &core.groups[group]) else { return };
+        let Some(group) = node.group.map(|group| &core.groups[group]) else {
+            return;
+        };
         if group.strategy == Strategy::OneForOne {
             return;
         }
@@ -155,7 +168,11 @@ impl Laws {
             let is_old = |living: &&Living| living.batch != self.batch;
             let mut living = self.living.values().filter(is_old);
             let old = living.find(|living| living.path == member.path);
-            assert!(old.is_none(), "L5: {} meets {old:?} of the last epoch", node.path);
+            assert!(
+                old.is_none(),
+                "L5: {} meets {old:?} of the last epoch",
+                node.path
+            );
         }
     }
 
@@ -167,7 +184,12 @@ impl Laws {
         for living in self.living.values() {
             let mut found = stops.iter().filter(|stop| stop.path == living.path);
             let rung = found.next().map(|stop| stop.rung);
-            assert_eq!(rung, Some(Rung::Leaked), "L9: {} lives on unnamed", living.path);
+            assert_eq!(
+                rung,
+                Some(Rung::Leaked),
+                "L9: {} lives on unnamed",
+                living.path
+            );
         }
         assert!(core.has_ended());
         self.result = Some(result);
@@ -175,7 +197,10 @@ impl Laws {
 
     /// What happened to the node with this name, as text.
     pub(super) fn of(&self, name: &str) -> Vec<String> {
-        let events = self.log.iter().filter(|event| event.path.name().as_str() == name);
+        let events = self
+            .log
+            .iter()
+            .filter(|event| event.path.name().as_str() == name);
         events.map(|event| event.what.to_string()).collect()
     }
 
@@ -186,7 +211,10 @@ impl Laws {
 
     /// The answers to the node's unexpected exits (L3), in order.
     pub(super) fn answers(&self, name: &str) -> Vec<&'static str> {
-        let events = self.log.iter().filter(|event| event.path.name().as_str() == name);
+        let events = self
+            .log
+            .iter()
+            .filter(|event| event.path.name().as_str() == name);
         let answers = events.filter_map(|event| match &event.what {
             What::StartedAgain => Some("started again"),
             What::Absorbed { .. } => Some("absorbed"),
@@ -198,11 +226,19 @@ impl Laws {
     }
 
     pub(super) fn report(&self) -> &Report {
-        self.result.as_ref().expect("it has ended").as_ref().expect("without a failure")
+        self.result
+            .as_ref()
+            .expect("it has ended")
+            .as_ref()
+            .expect("without a failure")
     }
 
     pub(super) fn failure(&self) -> &Failure {
-        self.result.as_ref().expect("it has ended").as_ref().expect_err("with a failure")
+        self.result
+            .as_ref()
+            .expect("it has ended")
+            .as_ref()
+            .expect_err("with a failure")
     }
 }
 
@@ -213,11 +249,23 @@ fn present(core: &Core, incarnation: u64) -> &Node {
 }
 
 fn check_resurrection(core: &Core, node: &Node) {
-    assert!(!core.is_stopping(), "L2: {} starts in a tree that stops", node.path);
+    assert!(
+        !core.is_stopping(),
+        "L2: {} starts in a tree that stops",
+        node.path
+    );
     let Some(parent) = node.parent.map(|parent| &core.nodes[parent]) else {
         return;
     };
-    assert!(parent.told_below.is_none(), "L2: {} starts below what falls", node.path);
+    assert!(
+        parent.told_below.is_none(),
+        "L2: {} starts below what falls",
+        node.path
+    );
     let has_started = parent.state.is_live() || parent.state == State::Done;
-    assert!(has_started, "L2: {} starts below what is {}", node.path, parent.state);
+    assert!(
+        has_started,
+        "L2: {} starts below what is {}",
+        node.path, parent.state
+    );
 }

@@ -34,7 +34,10 @@ fn who_has_not_ended_a_bound_after_the_abort_is_down_and_leaked() {
     assert_eq!(world.core.next_deadline(), Some(secs(10)));
     world.step();
     let node = world.node("a").unwrap();
-    assert_eq!((node.state, node.down, node.rung), (State::Down, Down::Leaked, Rung::Leaked));
+    assert_eq!(
+        (node.state, node.down, node.rung),
+        (State::Down, Down::Leaked, Rung::Leaked)
+    );
     assert!(world.laws.has("a", "leaked"));
 }
 
@@ -65,14 +68,21 @@ fn a_leak_escalates_up_to_the_root_as_nothing_above_it_can_start_again() {
     world.returns("p");
     assert_eq!(world.states(["p", "top"]), [State::Down, State::Stopping]);
     world.returns("top");
-    assert_eq!(world.states(["top", "root"]), [State::Down, State::Stopping]);
+    assert_eq!(
+        world.states(["top", "root"]),
+        [State::Down, State::Stopping]
+    );
     world.returns("root");
     let failure = world.laws.failure();
     assert_eq!(
         failure.to_string(),
         "root.top cannot start again: root.top.p.a leaked"
     );
-    let leaked: Vec<_> = failure.stops.iter().map(|stop| (&stop.path, stop.rung)).collect();
+    let leaked: Vec<_> = failure
+        .stops
+        .iter()
+        .map(|stop| (&stop.path, stop.rung))
+        .collect();
     assert_eq!(leaked.len(), 1);
     assert!(*leaked[0].0 == "root.top.p.a" && leaked[0].1 == Rung::Leaked);
 }
@@ -80,7 +90,10 @@ fn a_leak_escalates_up_to_the_root_as_nothing_above_it_can_start_again() {
 #[test]
 fn not_even_a_root_that_retries_starts_beside_a_leak() {
     // R9, R10, L1.
-    let settings = Settings { escalations: AtRoot::Retry, ..Settings::default() };
+    let settings = Settings {
+        escalations: AtRoot::Retry,
+        ..Settings::default()
+    };
     let mut world = World::with(settings, plain());
     world.group("root", Strategy::OneForAll, &["a", "b"]);
     world.all_healthy(["root", "a", "b"]);
@@ -97,7 +110,10 @@ fn not_even_a_root_that_retries_starts_beside_a_leak() {
 fn a_leak_that_ends_before_the_fall_is_ready_lets_it_rise() {
     // R10. The slow child of `b` keeps the fall from being ready.
     let mut world = world();
-    let patient = Options { grace: Grace::Infinite, ..plain() };
+    let patient = Options {
+        grace: Grace::Infinite,
+        ..plain()
+    };
     world.child_with("b", "slow", patient);
     world.fails("b");
     leaks(&mut world);
@@ -105,7 +121,10 @@ fn a_leak_that_ends_before_the_fall_is_ready_lets_it_rise() {
     world.returns("a");
     assert!(world.laws.has("a", "leak ended"));
     world.returns("slow");
-    assert_eq!(world.states(["b", "p"]), [State::Starting, State::Healthy]);
+    assert_eq!(
+        world.states(["a", "b", "p"]),
+        [State::Starting, State::Starting, State::Healthy]
+    );
 }
 
 #[test]
@@ -139,7 +158,10 @@ fn an_old_leak_counts_at_the_next_fall() {
     world.done("a");
     world.returns_leaving("a", 1);
     leaks(&mut world);
-    assert_eq!(world.states(["a", "b", "p"]), [State::Done, State::Healthy, State::Healthy]);
+    assert_eq!(
+        world.states(["a", "b", "p"]),
+        [State::Done, State::Healthy, State::Healthy]
+    );
     assert!(world.core.is_settled());
     world.fails("b");
     assert!(world.laws.has("b", "escalated to root.top.p"));
@@ -153,7 +175,10 @@ fn a_node_that_leaks_after_an_escalation_escalates_in_turn() {
     world.gives_up("c");
     assert_eq!(world.state("a"), State::Stopping);
     leaks(&mut world);
-    assert_eq!(world.states(["a", "b", "p"]), [State::Down, State::Stopping, State::Stopping]);
+    assert_eq!(
+        world.states(["a", "b", "p"]),
+        [State::Down, State::Stopping, State::Stopping]
+    );
     assert!(world.laws.has("a", "escalated to root.top.p"));
 }
 
@@ -174,7 +199,10 @@ fn a_root_that_leaks_for_itself_is_a_failure_not_the_end_of_its_work() {
     world.healthy("root");
     world.owned_panics("root");
     leaks(&mut world);
-    assert_eq!(world.laws.failure().to_string(), "root cannot start again: root leaked");
+    assert_eq!(
+        world.laws.failure().to_string(),
+        "root cannot start again: root leaked"
+    );
 }
 
 #[test]
@@ -197,14 +225,20 @@ fn a_temporary_node_that_leaks_is_down_and_escalates_nothing() {
 fn a_leaked_member_does_not_keep_its_parent_from_falling() {
     // R6, R10, L3. It stands before the one that died, and leaves the fall with it.
     let mut world = world();
-    let patient = Options { grace: Grace::Infinite, ..plain() };
+    let patient = Options {
+        grace: Grace::Infinite,
+        ..plain()
+    };
     world.child_with("b", "slow", patient);
     world.fails("b");
     leaks(&mut world);
     world.fails("p");
     world.returns("slow");
     assert_eq!(world.laws.answers("b"), ["absorbed"]);
-    assert!(world.laws.has("p", "escalated to root.top"), "nothing of it is waited for");
+    assert!(
+        world.laws.has("p", "escalated to root.top"),
+        "nothing of it is waited for"
+    );
 }
 
 #[test]
@@ -218,7 +252,10 @@ fn what_a_leaked_incarnation_returns_is_recorded_and_changes_nothing() {
     let events = world.laws.of("a");
     assert_eq!(
         events[events.len() - 2..],
-        ["exited: root.top.p.a failed while down: out of luck", "leak ended"]
+        [
+            "exited: root.top.p.a failed while down: out of luck",
+            "leak ended"
+        ]
     );
 }
 

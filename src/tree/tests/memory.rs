@@ -17,7 +17,12 @@ fn line() -> World {
 /// `p` fails, and all below it ends.
 fn p_restarts(world: &mut World) {
     world.fails("p");
-    let below: Vec<_> = world.laws.living.values().map(|living| living.path.clone()).collect();
+    let below: Vec<_> = world
+        .laws
+        .living
+        .values()
+        .map(|living| living.path.clone())
+        .collect();
     for path in below.iter().filter(|path| path.depth() > 1) {
         world.returns(path.name().as_str());
     }
@@ -97,14 +102,24 @@ fn attempts_are_given_back_once() {
     world.fails("c");
     p_restarts(&mut world);
     world.child("p", "c");
-    assert!(world.node("p").unwrap().memories.as_ref().is_none_or(|names| names.is_empty()));
+    assert!(
+        world
+            .node("p")
+            .unwrap()
+            .memories
+            .as_ref()
+            .is_none_or(|names| names.is_empty())
+    );
 }
 
 #[test]
 fn a_parent_that_is_healthy_at_its_start_remembers_nothing() {
     // R4, R8. It is healthy before it can declare anything.
     let mut world = World::new();
-    let options = Options { health: Health::AtStart, ..plain() };
+    let options = Options {
+        health: Health::AtStart,
+        ..plain()
+    };
     world.child_with("root", "p", options);
     world.child("p", "c");
     world.fails("c");

@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use crate::tree::action::Action;
 use crate::tree::options::Strategy;
-use crate::tree::tests::signals::world_with;
 use crate::tree::state::State;
+use crate::tree::tests::signals::world_with;
 use crate::tree::tests::world::{World, delayed, pool, secs, temporary};
 
 #[test]
 fn the_log_of_a_crash_tells_the_whole_story() {
     // R17, L3. In the order in which it happened.
     let mut world = World::new();
-    world.group_with("root", Strategy::OneForAll, vec![("a", delayed(2)), ("b", delayed(2))]);
+    world.group_with(
+        "root",
+        Strategy::OneForAll,
+        vec![("a", delayed(2)), ("b", delayed(2))],
+    );
     world.all_healthy(["root", "a", "b"]);
     world.laws.log.clear();
     world.passes(secs(1));
@@ -20,7 +24,11 @@ fn the_log_of_a_crash_tells_the_whole_story() {
     world.returns("b");
     world.drive();
     world.healthy("a");
-    let log = world.laws.log.iter().map(|event| event.to_string().trim_start().to_owned());
+    let log = world
+        .laws
+        .log
+        .iter()
+        .map(|event| event.to_string().trim_start().to_owned());
     let expected = [
         "1.000000 root.a #2 exited: root.a panicked with index out of bounds",
         "1.000000 root.a #2 fell with group g, 2 in all",
@@ -71,9 +79,15 @@ fn a_snapshot_says_why_a_node_waits_which_attempt_it_is_and_when_it_is_due() {
     world.passes(secs(1));
     let snapshot = world.core.snapshot(world.now);
     let node = snapshot.find("root.a").unwrap();
-    assert_eq!((node.attempt, node.restarts, node.due), (2, 1, Some(secs(2))));
+    assert_eq!(
+        (node.attempt, node.restarts, node.due),
+        (2, 1, Some(secs(2)))
+    );
     assert_eq!((node.since, node.uptime), (secs(1), None));
-    assert!(node.to_string().starts_with("#3 waiting (backoff, attempt 2, due in 2.000 s)"));
+    assert!(
+        node.to_string()
+            .starts_with("#3 waiting (backoff, attempt 2, due in 2.000 s)")
+    );
     assert!(snapshot.find("root.b").is_none());
 }
 
@@ -87,7 +101,10 @@ fn a_snapshot_says_why_a_node_is_down() {
     let snapshot = world.core.snapshot(world.now);
     assert!(snapshot.find("root.pool").unwrap().is_pool);
     let text = snapshot.find("root.pool.t").unwrap().to_string();
-    assert!(text.starts_with("#3 down (finished), ending: 1 owned"), "{text}");
+    assert!(
+        text.starts_with("#3 down (finished), ending: 1 owned"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -97,7 +114,9 @@ fn a_watched_place_says_that_it_changed() {
     let place = world.child("root", "a");
     world.core.watch(place);
     let (id, path) = (world.id("a"), world.node("a").unwrap().path.clone());
-    world.core.signal(world.now, id, &path, crate::tree::signal::Signal::Healthy);
+    world
+        .core
+        .signal(world.now, id, &path, crate::tree::signal::Signal::Healthy);
     let actions: Vec<_> = std::iter::from_fn(|| world.core.next_action()).collect();
     let changed = |action: &Action| matches!(action, Action::Changed(changed) if *changed == place);
     assert!(actions.iter().any(changed));
@@ -112,11 +131,21 @@ fn an_acknowledged_start_remembers_how_the_first_incarnation_fared() {
     world.fails("a");
     world.healthy("a");
     let first = world.core.view(place).unwrap().first_start;
-    assert!(first.unwrap().unwrap_err().unwrap().chain().contains("out of luck"));
+    assert!(
+        first
+            .unwrap()
+            .unwrap_err()
+            .unwrap()
+            .chain()
+            .contains("out of luck")
+    );
     let other = world.child("root", "b");
     world.healthy("b");
     world.fails("b");
-    assert!(matches!(world.core.view(other).unwrap().first_start, Some(Ok(()))));
+    assert!(matches!(
+        world.core.view(other).unwrap().first_start,
+        Some(Ok(()))
+    ));
 }
 
 #[test]
@@ -139,9 +168,21 @@ fn a_snapshot_and_its_events_are_plain_json() {
     world.fails("a");
     let snapshot = serde_json::to_value(world.core.snapshot(secs(1))).unwrap();
     let node = &snapshot["nodes"][1];
-    assert_eq!((&node["path"], &node["state"]), (&"root.a".into(), &"waiting".into()));
-    assert_eq!((&node["due"], &node["wait"]), (&2.0.into(), &"backoff".into()));
-    assert_eq!(node["last_exit"]["reason"], "root.a failed while starting: out of luck");
+    assert_eq!(
+        (&node["path"], &node["state"]),
+        (&"root.a".into(), &"waiting".into())
+    );
+    assert_eq!(
+        (&node["due"], &node["wait"]),
+        (&2.0.into(), &"backoff".into())
+    );
+    assert_eq!(
+        node["last_exit"]["reason"],
+        "root.a failed while starting: out of luck"
+    );
     let event = serde_json::to_value(world.laws.log.last().unwrap()).unwrap();
-    assert_eq!((&event["event"], &event["attempt"]), (&"restart_scheduled".into(), &2.into()));
+    assert_eq!(
+        (&event["event"], &event["attempt"]),
+        (&"restart_scheduled".into(), &2.into())
+    );
 }

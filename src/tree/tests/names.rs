@@ -30,7 +30,10 @@ fn a_name_is_checked_as_a_whole() {
         assert_eq!(Name::parse(good).unwrap().as_str(), good);
     }
     for bad in ["A", "a.b", "a b", "a/b", "é", "a\n", ".", "root.a"] {
-        assert!(matches!(Name::parse(bad), Err(NameError::Character { .. })), "{bad:?}");
+        assert!(
+            matches!(Name::parse(bad), Err(NameError::Character { .. })),
+            "{bad:?}"
+        );
     }
 }
 
@@ -45,7 +48,10 @@ fn a_bad_name_is_an_error_that_says_which_and_why() {
     );
     let long = "y".repeat(NAME_LENGTH_MAX + 1);
     assert!(text(&long).ends_with("has 65 characters: 64 at most are allowed"));
-    assert!(text(&"Z".repeat(10_000)).len() < 200, "an error does not repeat a whole book");
+    assert!(
+        text(&"Z".repeat(10_000)).len() < 200,
+        "an error does not repeat a whole book"
+    );
 }
 
 proptest! {
@@ -63,8 +69,9 @@ proptest! {
         b in proptest::collection::vec("[ab_-]{1,3}", 0..4),
     ) {
         // R1.
-        let build = |names: &[String]| names.iter().fold(Path::root(), |path, text| path.child(name(text)));
-        let (left, right) = (build(&a), build(&b));
+        let [left, right] = [&a, &b].map(|names| {
+            names.iter().fold(Path::root(), |path, text| path.child(name(text)))
+        });
         prop_assert_eq!(left.cmp(&right), a.cmp(&b));
         prop_assert_eq!(left == right, a == b);
         prop_assert!(left != right || hash(&left) == hash(&right));
@@ -79,7 +86,10 @@ fn a_good_name_is_left_as_it_is_and_others_become_alike() {
     assert_eq!(Name::sanitize("http-2"), name("http-2"));
     assert_eq!(Name::sanitize("Eth0.100"), Name::sanitize("eth0/100"));
     assert_eq!(Name::sanitize(""), name("-"));
-    assert_eq!(Name::sanitize(&"ü".repeat(100)).as_str(), "-".repeat(NAME_LENGTH_MAX));
+    assert_eq!(
+        Name::sanitize(&"ü".repeat(100)).as_str(),
+        "-".repeat(NAME_LENGTH_MAX)
+    );
 }
 
 #[test]
@@ -124,7 +134,11 @@ fn a_path_of_any_depth_is_dropped_without_a_stack() {
 fn what_a_runnable_returns_becomes_an_exit() {
     // R5.
     assert!(().into_exit().is_ok());
-    assert!(Ok::<(), Box<dyn Error + Send + Sync>>(()).into_exit().is_ok());
+    assert!(
+        Ok::<(), Box<dyn Error + Send + Sync>>(())
+            .into_exit()
+            .is_ok()
+    );
     let failed = Err::<(), _>("no such device").into_exit();
     assert_eq!(failed.error().unwrap().to_string(), "no such device");
     let nested: Result<Result<(), String>, String> = Ok(Err("inner".to_owned()));
@@ -137,8 +151,14 @@ fn a_panic_says_what_where_and_is_cheap_to_clone() {
     // R18.
     let panic = Panic::new("divided by zero", Some("src/math.rs:3:9".to_owned()));
     let exit = Exit::Panicked(panic.clone());
-    assert_eq!(exit.to_string(), "panicked at src/math.rs:3:9: divided by zero");
-    assert_eq!((panic.message(), panic.location()), ("divided by zero", Some("src/math.rs:3:9")));
+    assert_eq!(
+        exit.to_string(),
+        "panicked at src/math.rs:3:9: divided by zero"
+    );
+    assert_eq!(
+        (panic.message(), panic.location()),
+        ("divided by zero", Some("src/math.rs:3:9"))
+    );
     assert!(panic.backtrace().is_none());
     assert_eq!(Panic::new("x", None).to_string(), "with x");
 }

@@ -73,7 +73,10 @@ fn what_is_owned_shares_the_grace_of_an_owner_that_was_asked() {
 fn an_infinite_grace_covers_what_is_owned() {
     // R10, R14.
     let mut world = World::new();
-    let patient = Options { grace: Grace::Infinite, ..plain() };
+    let patient = Options {
+        grace: Grace::Infinite,
+        ..plain()
+    };
     world.child_with("root", "a", patient);
     world.fails_leaving("a", 1);
     assert_eq!(world.core.next_deadline(), None);
@@ -89,7 +92,10 @@ fn an_owned_panic_fails_a_running_owner() {
     assert_eq!(world.states(["a", "b"]), [State::Dead, State::Stopping]);
     let evidence = world.node("a").unwrap().evidence.clone().unwrap();
     assert!(matches!(evidence.cause, Some(Cause::Owned(_))));
-    assert_eq!(evidence.chain(), "a task owned by root.a panicked with index out of bounds");
+    assert_eq!(
+        evidence.chain(),
+        "a task owned by root.a panicked with index out of bounds"
+    );
 }
 
 #[test]
@@ -138,7 +144,10 @@ fn an_owned_panic_after_the_exit_was_read_is_only_evidence() {
     world.owned_panics("a");
     assert_eq!(world.states(["a", "b"]), [State::Done, State::Healthy]);
     let events = world.laws.of("a");
-    assert_eq!(events.last().unwrap(), "a task owned by root.a panicked with index out of bounds");
+    assert_eq!(
+        events.last().unwrap(),
+        "a task owned by root.a panicked with index out of bounds"
+    );
     world.owned_end("a");
     assert!(world.core.is_settled());
 }
@@ -178,5 +187,8 @@ fn a_backoff_begins_when_what_was_owned_has_ended() {
     world.fails_leaving("a", 1);
     world.passes(secs(2));
     world.owned_end("a");
-    assert_eq!((world.state("a"), world.due("a")), (State::Waiting, Some(secs(3))));
+    assert_eq!(
+        (world.state("a"), world.due("a")),
+        (State::Waiting, Some(secs(3)))
+    );
 }

@@ -99,7 +99,10 @@ fn a_delay_of_zero_never_becomes_a_deadline() {
         world.fails("a");
         world.returns("b");
         let due = world.core.next_deadline();
-        assert!(due.is_none_or(|due| due > secs(1)), "only the grace of b was due");
+        assert!(
+            due.is_none_or(|due| due > secs(1)),
+            "only the grace of b was due"
+        );
     });
     assert_eq!(world.states(["a", "b"]), [State::Starting; 2]);
     assert_eq!(world.core.next_deadline(), None);
@@ -116,9 +119,15 @@ fn a_fall_waits_with_one_due_time_for_all_of_its_members() {
     world.returns("b");
     world.returns("c");
     assert_eq!(world.states(["a", "b", "c"]), [State::Waiting; 3]);
-    assert_eq!(["a", "b", "c"].map(|member| world.due(member)), [Some(secs(3)); 3]);
+    assert_eq!(
+        ["a", "b", "c"].map(|member| world.due(member)),
+        [Some(secs(3)); 3]
+    );
     world.step();
-    assert_eq!((world.now, world.states(["a", "b", "c"])), (secs(3), [State::Starting; 3]));
+    assert_eq!(
+        (world.now, world.states(["a", "b", "c"])),
+        (secs(3), [State::Starting; 3])
+    );
 }
 
 #[test]

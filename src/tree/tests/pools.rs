@@ -48,7 +48,13 @@ fn children_fall_alone() {
 #[test]
 fn a_temporary_child_is_forgotten_when_it_has_ended() {
     // R13, R5.
-    for ends in [World::returns, World::fails, World::panics, World::vanishes, World::finishes] {
+    for ends in [
+        World::returns,
+        World::fails,
+        World::panics,
+        World::vanishes,
+        World::finishes,
+    ] {
         let mut world = world();
         world.child_with("pool", "t", temporary());
         ends(&mut world, "t");
@@ -67,6 +73,41 @@ fn a_child_is_forgotten_only_when_all_below_it_has_ended_too() {
     assert_eq!(world.states(["t", "below"]), [State::Done, State::Starting]);
     world.finishes("below");
     assert_eq!(children(&world), 0);
+}
+
+#[test]
+fn a_done_child_may_go_with_all_below_it_while_the_pool_is_told_to_stop() {
+    // R13, L3. What waits below it is absorbed, and then nothing keeps it.
+    let mut world = world();
+    world.child_with("pool", "t", temporary());
+    world.child_with("t", "waits", delayed(5));
+    world.child("t", "rests");
+    world.finishes("t");
+    world.finishes("rests");
+    world.fails("waits");
+    world.fails("root");
+    assert_eq!(world.laws.answers("waits"), ["absorbed"]);
+    assert_eq!(
+        (world.state("root"), world.core.nodes.len()),
+        (State::Starting, 1)
+    );
+}
+
+#[test]
+fn the_deaths_in_a_done_child_are_all_absorbed_before_it_goes() {
+    // R13, L3, L4.
+    let mut world = world();
+    world.child_with("pool", "t", temporary());
+    let members = vec![("a", delayed(5)), ("b", delayed(5))];
+    world.group_with("t", Strategy::OneForAll, members);
+    world.finishes("t");
+    world.owned_panics("a");
+    world.fails("b");
+    world.returns("a");
+    assert_eq!(world.states(["a", "b"]), [State::Waiting; 2]);
+    world.fails("root");
+    assert_eq!(world.laws.answers("a"), ["absorbed"]);
+    assert_eq!(world.laws.answers("b"), ["absorbed"]);
 }
 
 #[test]
@@ -96,23 +137,39 @@ fn children_stop_together_with_their_pool() {
     world.child_with("pool", "s", temporary());
     world.child_with("pool", "t", temporary());
     world.fails("root");
-    assert_eq!(world.states(["pool", "s", "t"]), [State::Canceled, State::Stopping, State::Stopping]);
+    assert_eq!(
+        world.states(["pool", "s", "t"]),
+        [State::Canceled, State::Stopping, State::Stopping]
+    );
     world.returns("s");
     world.returns("t");
-    assert_eq!((world.state("root"), world.core.nodes.len()), (State::Starting, 1));
+    assert_eq!(
+        (world.state("root"), world.core.nodes.len()),
+        (State::Starting, 1)
+    );
 }
 
 #[test]
 fn a_pool_falls_and_rises_with_its_group_and_is_empty_then() {
     // R13, R6, L5.
     let mut world = World::new();
-    world.group_with("root", Strategy::OneForAll, vec![("pool", pool()), ("b", plain())]);
+    world.group_with(
+        "root",
+        Strategy::OneForAll,
+        vec![("pool", pool()), ("b", plain())],
+    );
     world.all_healthy(["root", "b"]);
     world.child_with("pool", "t", temporary());
     world.fails("b");
-    assert_eq!(world.states(["pool", "t", "b"]), [State::Canceled, State::Stopping, State::Dead]);
+    assert_eq!(
+        world.states(["pool", "t", "b"]),
+        [State::Canceled, State::Stopping, State::Dead]
+    );
     world.returns("t");
-    assert_eq!(world.states(["pool", "b"]), [State::Healthy, State::Starting]);
+    assert_eq!(
+        world.states(["pool", "b"]),
+        [State::Healthy, State::Starting]
+    );
     assert!(world.node("t").is_none());
 }
 
@@ -120,7 +177,11 @@ fn a_pool_falls_and_rises_with_its_group_and_is_empty_then() {
 fn a_child_that_comes_while_its_pool_stops_never_starts() {
     // R13, R3, L2.
     let mut world = World::new();
-    world.group_with("root", Strategy::OneForAll, vec![("pool", pool()), ("b", plain())]);
+    world.group_with(
+        "root",
+        Strategy::OneForAll,
+        vec![("pool", pool()), ("b", plain())],
+    );
     world.all_healthy(["root", "b"]);
     world.together(|world| {
         world.fails("b");
@@ -128,7 +189,10 @@ fn a_child_that_comes_while_its_pool_stops_never_starts() {
         world.declare(pool, &name("late"), temporary());
     });
     assert_eq!(world.laws.of("late"), ["declared", "down: temporary"]);
-    assert_eq!(world.states(["pool", "b"]), [State::Healthy, State::Starting]);
+    assert_eq!(
+        world.states(["pool", "b"]),
+        [State::Healthy, State::Starting]
+    );
 }
 
 #[test]
@@ -138,7 +202,10 @@ fn a_stopping_tree_ends_its_pools() {
     world.child_with("pool", "t", temporary());
     world.stop();
     world.returns("root");
-    assert_eq!(world.states(["pool", "t"]), [State::Canceled, State::Stopping]);
+    assert_eq!(
+        world.states(["pool", "t"]),
+        [State::Canceled, State::Stopping]
+    );
     world.returns("t");
     assert!(world.core.has_ended());
 }
@@ -156,4 +223,16 @@ fn the_slots_of_a_pool_are_used_again() {
     assert_eq!(world.core.nodes.len(), 2);
     assert!(world.core.nodes.capacity() < 16);
     assert!(world.core.starts.is_empty() && world.core.ready.is_empty());
+}
+
+#[test]
+fn a_death_below_a_child_that_will_not_rise_is_cut_short_by_its_end() {
+    // L3. Nothing absorbs it: the child of the pool is temporary.
+    let mut world = world();
+    world.child_with("pool", "t", temporary());
+    world.child_with("t", "a", delayed(9));
+    world.all_healthy(["t", "a"]);
+    world.fails("a");
+    world.fails("t");
+    assert_eq!(world.laws.answers("a"), ["cut short"]);
 }

@@ -34,8 +34,10 @@ const TOLD: [(&str, Option<Told>); 5] = [
     ("tree", Some(Told::Tree)),
 ];
 const CONDEMNED: [(&str, bool); 2] = [("no", false), ("yes", true)];
-const RESTART: [(&str, Restart); 2] =
-    [("permanent", Restart::Permanent), ("temporary", Restart::Temporary)];
+const RESTART: [(&str, Restart); 2] = [
+    ("permanent", Restart::Permanent),
+    ("temporary", Restart::Temporary),
+];
 const INTENT: [(&str, Intent); 4] = [
     ("nothing", Intent::Nothing),
     ("done", Intent::Done),
@@ -59,7 +61,12 @@ fn every_exit_is_read_as_the_table_says() {
                 for (intent_name, intent) in INTENT {
                     for (exit, column) in &exits {
                         let names = [told_name, condemned_name, restart_name, intent_name];
-                        let returned = Returned { told, condemned, intent, restart };
+                        let returned = Returned {
+                            told,
+                            condemned,
+                            intent,
+                            restart,
+                        };
                         let reading = read(exit, returned);
                         assert_eq!(reading, expected(names, *column), "{names:?}, {exit}");
                         cells += 1;
@@ -74,7 +81,12 @@ fn every_exit_is_read_as_the_table_says() {
 #[test]
 fn a_stop_is_recognised_whatever_error_is_returned() {
     // R5. Decided by whether it was told to stop, never by the identity of the error.
-    for exit in [failure(), Exit::Returned, Exit::Panicked(panic()), Exit::Aborted] {
+    for exit in [
+        failure(),
+        Exit::Returned,
+        Exit::Panicked(panic()),
+        Exit::Aborted,
+    ] {
         let returned = Returned {
             told: Some(Told::Parent),
             condemned: false,
@@ -82,18 +94,25 @@ fn a_stop_is_recognised_whatever_error_is_returned() {
             restart: Restart::Permanent,
         };
         assert_eq!(read(&exit, returned), Reading::Canceled);
-        let returned = Returned { told: None, ..returned };
+        let returned = Returned {
+            told: None,
+            ..returned
+        };
         assert_eq!(read(&exit, returned), Reading::Dead);
     }
 }
 
 /// Looks a cell up.
 fn expected(names: [&str; 4], column: usize) -> Reading {
-    let rows = TABLE.lines().filter_map(|line| line.split_once('|')).skip(1);
+    let rows = TABLE
+        .lines()
+        .filter_map(|line| line.split_once('|'))
+        .skip(1);
     for (left, right) in rows {
         let wanted: Vec<_> = left.split_whitespace().collect();
         let mut pairs = wanted.iter().zip(names);
-        let matches = pairs.all(|(wanted, is)| *wanted == "any" || wanted.split(',').any(|one| one == is));
+        let matches =
+            pairs.all(|(wanted, is)| *wanted == "any" || wanted.split(',').any(|one| one == is));
         let reading = right.split_whitespace().nth(column).unwrap();
         if matches && reading != "-" {
             return reading_named(reading);

@@ -69,7 +69,10 @@ fn an_owned_panic_met_in_the_stop_is_in_the_report() {
     world.owned_end("a");
     world.all_return();
     let report = world.laws.report().to_string();
-    assert!(report.contains("root.p.a: asked: a task owned by root.p.a panicked"), "{report}");
+    assert!(
+        report.contains("root.p.a: asked: a task owned by root.p.a panicked"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -108,7 +111,10 @@ fn the_report_names_what_leaked_before_the_stop() {
     world.stop();
     world.all_return_but(&["a"]);
     let report = world.laws.report();
-    assert_eq!(report.to_string(), "stopped\n  root.p.a: leaked: root.p.a returned while finishing");
+    assert_eq!(
+        report.to_string(),
+        "stopped\n  root.p.a: leaked: root.p.a returned while finishing"
+    );
 }
 
 #[test]
@@ -140,7 +146,10 @@ fn the_report_has_the_last_rung_of_who_failed_first_and_leaked_then() {
 fn the_report_does_not_name_as_leaked_what_has_ended_since() {
     // R10, R11.
     let mut world = world();
-    let patient = Options { grace: Grace::Infinite, ..plain() };
+    let patient = Options {
+        grace: Grace::Infinite,
+        ..plain()
+    };
     world.child_with("b", "slow", patient);
     world.stop();
     world.all_return_but(&["a", "slow"]);
@@ -149,5 +158,8 @@ fn the_report_does_not_name_as_leaked_what_has_ended_since() {
     world.returns("slow");
     let report = world.laws.report();
     assert_eq!(report.leaked().count(), 0);
-    assert_eq!(report.to_string(), "stopped\n  root.p.a: aborted: root.p.a returned while down");
+    assert_eq!(
+        report.to_string(),
+        "stopped\n  root.p.a: aborted: root.p.a returned while down"
+    );
 }

@@ -16,7 +16,7 @@ fn unsettled(world: &World) -> Vec<String> {
 fn each_state_is_settled_or_not() {
     // R12. Done and Down count once they have ended.
     for state in STATES {
-        let mut world = world_with(state);
+        let world = world_with(state);
         let is_named = unsettled(&world).iter().any(|path| path == "root.p.n");
         let is_settled = matches!(state, State::Healthy | State::Done | State::Down);
         assert_eq!(is_named, !is_settled, "{state}");
@@ -57,15 +57,23 @@ fn an_outstanding_action_unsettles() {
     let mut world = World::new();
     world.healthy("root");
     assert!(world.core.is_settled());
-    let (id, path) = (world.id("root"), world.core.snapshot(world.now).nodes[0].path.clone());
-    world.core.signal(world.now, id, &path, crate::tree::signal::Signal::Done);
+    let (id, path) = (
+        world.id("root"),
+        world.core.snapshot(world.now).nodes[0].path.clone(),
+    );
+    world
+        .core
+        .signal(world.now, id, &path, crate::tree::signal::Signal::Done);
     assert!(!world.core.is_settled());
 }
 
 #[test]
 fn a_fall_that_waits_for_its_pass_is_not_settled() {
     // R7, R12.
-    let settings = Settings { gc_interval: secs(1), ..Settings::default() };
+    let settings = Settings {
+        gc_interval: secs(1),
+        ..Settings::default()
+    };
     let mut world = World::with(settings, plain());
     world.child("root", "a");
     world.all_healthy(["root", "a"]);
@@ -100,6 +108,26 @@ fn what_is_below_a_down_node_counts_until_it_has_ended() {
     world.returns("t");
     assert_eq!(unsettled(&world), ["root.pool.t.below"]);
     world.returns("below");
+    assert!(world.core.is_settled());
+}
+
+#[test]
+fn what_has_ended_below_a_down_node_does_not_wait_for_what_leaked_there() {
+    // R12, R10. It stays only because the leak does.
+    let mut world = World::new();
+    world.child_with("root", "pool", pool());
+    world.child_with("pool", "t", temporary());
+    world.child("t", "ends");
+    world.child("t", "leaks");
+    world.all_healthy(["root", "t", "ends", "leaks"]);
+    world.returns("t");
+    world.returns("ends");
+    assert_eq!(unsettled(&world), ["root.pool.t.leaks"]);
+    world.drive();
+    assert_eq!(
+        world.states(["ends", "leaks"]),
+        [State::Canceled, State::Down]
+    );
     assert!(world.core.is_settled());
 }
 

@@ -17,14 +17,23 @@ pub(super) const STATES: [State; 9] = [
     State::Down,
 ];
 
-const SIGNALS: [Signal; 4] = [Signal::Healthy, Signal::Done, Signal::Restart, Signal::GiveUp];
+const SIGNALS: [Signal; 4] = [
+    Signal::Healthy,
+    Signal::Done,
+    Signal::Restart,
+    Signal::GiveUp,
+];
 
 /// A tree in which the node `n` is in this state: `root`, below it `p`, below that a one-for-all
 /// group of `n` and `s`, and below `n` a child `c`, as far as these still exist.
 pub(super) fn world_with(state: State) -> World {
     let mut world = World::new();
     world.child_with("root", "p", delayed(5));
-    world.group_with("p", Strategy::OneForAll, vec![("n", options_for(state)), ("s", plain())]);
+    world.group_with(
+        "p",
+        Strategy::OneForAll,
+        vec![("n", options_for(state)), ("s", plain())],
+    );
     world.child("n", "c");
     world.all_healthy(["root", "p", "s", "c"]);
     match state {
@@ -79,7 +88,10 @@ fn every_signal_in_every_state_does_what_the_matrix_says() {
         canceled   -          -          -          -
         down       -          -          -          -
     ";
-    let rows = matrix.lines().filter(|line| !line.trim().is_empty()).skip(1);
+    let rows = matrix
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .skip(1);
     for (row, state) in rows.zip(STATES) {
         let cells: Vec<_> = row.split_whitespace().collect();
         assert_eq!(cells[0], state.to_string());
@@ -122,8 +134,14 @@ fn give_up_beats_restart_and_restart_beats_done_in_any_order() {
     let orders = [
         (vec![Signal::Done, Signal::Restart], State::Canceled),
         (vec![Signal::Restart, Signal::Done], State::Canceled),
-        (vec![Signal::GiveUp, Signal::Restart, Signal::Done], State::Down),
-        (vec![Signal::Done, Signal::Restart, Signal::GiveUp], State::Down),
+        (
+            vec![Signal::GiveUp, Signal::Restart, Signal::Done],
+            State::Down,
+        ),
+        (
+            vec![Signal::Done, Signal::Restart, Signal::GiveUp],
+            State::Down,
+        ),
     ];
     for (signals, state) in orders {
         let mut world = world_with(State::Healthy);

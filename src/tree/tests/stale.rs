@@ -22,7 +22,10 @@ fn is_stale(world: &mut World, id: Id) {
     world.ends(id);
     world.owned_panics_of(id);
     let path = Path::root().child(name("x"));
-    let child = Declaration { path, options: Arc::new(plain()) };
+    let child = Declaration {
+        path,
+        options: Arc::new(plain()),
+    };
     assert!(world.core.run(world.now, id, child).is_none());
     assert_eq!(world.core.stale(), stale + 6);
     assert_eq!(world.core.snapshot(world.now).to_string(), before);
@@ -99,7 +102,10 @@ fn a_running_incarnation_has_nothing_that_could_have_ended() {
     // L10, R14.
     let mut world = World::new();
     world.core.ended(world.now, world.id("root"));
-    assert_eq!((world.core.stale(), world.state("root")), (1, State::Starting));
+    assert_eq!(
+        (world.core.stale(), world.state("root")),
+        (1, State::Starting)
+    );
 }
 
 #[test]

@@ -44,7 +44,10 @@ fn the_tree_stops_a_stopping_node_gets_the_tighter_deadline() {
     assert_eq!(world.state("n"), State::Stopping);
     assert_eq!(world.node("n").unwrap().told(), Some(Told::Tree));
     world.step();
-    assert_eq!((world.now, world.node("n").unwrap().rung), (secs(1), Rung::Aborted));
+    assert_eq!(
+        (world.now, world.node("n").unwrap().rung),
+        (secs(1), Rung::Aborted)
+    );
 }
 
 #[test]
@@ -66,7 +69,10 @@ fn the_tree_stops_a_dead_node_is_down_and_cut_short() {
 fn the_tree_stops_a_canceled_node_is_down() {
     // R11, L2.
     let world = stopped(State::Canceled);
-    assert_eq!((world.state("n"), world.node("n").unwrap().down), (State::Down, Down::Stopped));
+    assert_eq!(
+        (world.state("n"), world.node("n").unwrap().down),
+        (State::Down, Down::Stopped)
+    );
     assert_eq!(world.laws.answers("s"), ["cut short", "down"]);
 }
 
@@ -74,7 +80,10 @@ fn the_tree_stops_a_canceled_node_is_down() {
 fn the_tree_stops_a_down_node_stays() {
     // R11.
     let world = stopped(State::Down);
-    assert_eq!((world.state("n"), world.node("n").unwrap().down), (State::Down, Down::Finished));
+    assert_eq!(
+        (world.state("n"), world.node("n").unwrap().down),
+        (State::Down, Down::Finished)
+    );
 }
 
 #[test]
@@ -101,7 +110,10 @@ fn stopping_again_changes_nothing_but_a_deadline_that_is_tighter() {
     let length = world.laws.log.len();
     world.stop();
     world.stop_within(secs(9));
-    assert_eq!((world.laws.log.len(), world.core.next_deadline()), (length, Some(secs(4))));
+    assert_eq!(
+        (world.laws.log.len(), world.core.next_deadline()),
+        (length, Some(secs(4)))
+    );
     world.stop_within(secs(2));
     assert_eq!(world.core.next_deadline(), Some(secs(2)));
     world.returns("root");
@@ -129,7 +141,10 @@ fn a_tree_is_finished_when_all_are_done_or_down() {
     world.group_with("root", Strategy::OneForOne, members);
     world.finishes("root");
     world.finishes("a");
-    assert!(world.laws.result.is_none(), "a done root with living children keeps running");
+    assert!(
+        world.laws.result.is_none(),
+        "a done root with living children keeps running"
+    );
     world.fails("b");
     assert_eq!(world.laws.report().outcome, Outcome::Finished);
 }
@@ -165,27 +180,60 @@ fn a_root_that_fails_before_it_was_ever_healthy_ends_the_tree() {
     world.fails("root");
     assert_eq!(world.states(["root", "a"]), [State::Down, State::Stopping]);
     world.returns("a");
-    assert_eq!(world.laws.failure().to_string(), "root failed while starting");
+    assert_eq!(
+        world.laws.failure().to_string(),
+        "root failed while starting"
+    );
     assert_eq!(world.node("root").unwrap().down, Down::Failed);
 }
 
 #[test]
 fn a_root_may_retry_its_start() {
     // R11.
-    let settings = Settings { start: AtRoot::Retry, ..Settings::default() };
+    let settings = Settings {
+        start: AtRoot::Retry,
+        ..Settings::default()
+    };
     let mut world = World::with(settings, delayed(2));
     world.fails("root");
-    assert_eq!((world.state("root"), world.due("root")), (State::Waiting, Some(secs(2))));
+    assert_eq!(
+        (world.state("root"), world.due("root")),
+        (State::Waiting, Some(secs(2)))
+    );
 }
 
 #[test]
 fn a_root_that_panics_or_returns_before_it_was_healthy_is_tried_again() {
     // R11. Only an error that it returns is a failed start.
-    for exit in [Exit::Panicked(super::world::panic()), Exit::Returned, Exit::Aborted] {
+    for exit in [
+        Exit::Panicked(super::world::panic()),
+        Exit::Returned,
+        Exit::Aborted,
+    ] {
         let mut world = World::new();
         world.exits(world.id("root"), exit, 0);
-        assert_eq!((world.state("root"), world.attempt("root")), (State::Starting, 2));
+        assert_eq!(
+            (world.state("root"), world.attempt("root")),
+            (State::Starting, 2)
+        );
     }
+}
+
+#[test]
+fn what_a_root_returns_when_it_was_told_to_stop_is_no_failed_start() {
+    // R5, R9, R11. Its error is how it obeys.
+    let settings = Settings {
+        escalations: AtRoot::Retry,
+        ..Settings::default()
+    };
+    let mut world = World::with(settings, plain());
+    world.child("root", "a");
+    world.gives_up("a");
+    world.fails("root");
+    assert_eq!(
+        (world.state("root"), world.attempt("root")),
+        (State::Starting, 2)
+    );
 }
 
 #[test]
@@ -215,14 +263,24 @@ fn nothing_follows_the_end_and_nothing_is_due() {
     world.owned_panics("a");
     world.healthy("a");
     world.returns("a");
-    assert!(world.declare(world.id("root"), &super::world::name("b"), plain()).is_none());
-    assert_eq!((world.core.stale(), world.core.next_deadline()), (stale + 4, None));
+    assert!(
+        world
+            .declare(world.id("root"), &super::world::name("b"), plain())
+            .is_none()
+    );
+    assert_eq!(
+        (world.core.stale(), world.core.next_deadline()),
+        (stale + 4, None)
+    );
 }
 
 #[test]
 fn the_end_clears_a_pass_that_was_due() {
     // R7, R11, L8.
-    let settings = Settings { gc_interval: secs(5), ..Settings::default() };
+    let settings = Settings {
+        gc_interval: secs(5),
+        ..Settings::default()
+    };
     let mut world = World::with(settings, plain());
     world.child("root", "a");
     world.all_healthy(["root", "a"]);

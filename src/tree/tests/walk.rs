@@ -10,7 +10,7 @@ use crate::tree::options::{AtRoot, Strategy};
 use crate::tree::tests::histories::{Choice, Part, Shape, apply, choices, comes_to_rest};
 use crate::tree::tests::world::secs;
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 150;
 const STEPS: usize = 150;
 
 const SERVICE: &[Part] = &[

@@ -13,7 +13,6 @@ use crate::tree::backoff::Backoff;
 use crate::tree::core::{Core, Declaration};
 use crate::tree::node::Node;
 use crate::tree::options::{Kind, Options, Restart, Settings, Strategy};
-use crate::tree::signal::Signal;
 use crate::tree::state::State;
 use crate::tree::tests::laws::Laws;
 
@@ -161,117 +160,7 @@ impl World {
         Some(Declaration { path, options })
     }
 
-    pub(super) fn healthy(&mut self, node: &str) {
-        self.says(self.id(node), Signal::Healthy);
-    }
-
-    pub(super) fn all_healthy<const N: usize>(&mut self, nodes: [&str; N]) {
-        nodes.into_iter().for_each(|node| self.healthy(node));
-    }
-
-    pub(super) fn done(&mut self, node: &str) {
-        self.says(self.id(node), Signal::Done);
-    }
-
-    /// It signals done and returns.
-    pub(super) fn finishes(&mut self, node: &str) {
-        self.done(node);
-        self.returns(node);
-    }
-
-    /// It signals that it must not be tried again, and returns an error.
-    pub(super) fn gives_up(&mut self, node: &str) {
-        self.says(self.id(node), Signal::GiveUp);
-        self.fails(node);
-    }
-
-    /// It signals that it wants to be started again, and returns.
-    pub(super) fn restarts(&mut self, node: &str) {
-        self.says(self.id(node), Signal::Restart);
-        self.returns(node);
-    }
-
-    pub(super) fn says(&mut self, id: Id, signal: Signal) {
-        let path = match self.core.nodes.get(id.slot) {
-            Some(node) => node.path.clone(),
-            None => crate::path::Path::root(),
-        };
-        self.tell(|core, now| core.signal(now, id, &path, signal));
-    }
-
-    pub(super) fn returns(&mut self, node: &str) {
-        self.exits(self.id(node), Exit::Returned, 0);
-    }
-
-    pub(super) fn fails(&mut self, node: &str) {
-        self.exits(self.id(node), failure(), 0);
-    }
-
-    pub(super) fn panics(&mut self, node: &str) {
-        self.exits(self.id(node), Exit::Panicked(panic()), 0);
-    }
-
-    pub(super) fn vanishes(&mut self, node: &str) {
-        self.exits(self.id(node), Exit::Aborted, 0);
-    }
-
-    /// It returns an error, and this much of what it owned has not ended.
-    pub(super) fn fails_leaving(&mut self, node: &str, left: usize) {
-        self.exits(self.id(node), failure(), left);
-    }
-
-    pub(super) fn returns_leaving(&mut self, node: &str, left: usize) {
-        self.exits(self.id(node), Exit::Returned, left);
-    }
-
-    pub(super) fn exits(&mut self, id: Id, exit: Exit, left: usize) {
-        self.laws.returned(id, left);
-        self.tell(|core, now| core.exited(now, id, exit, left));
-    }
-
-    pub(super) fn owned_end(&mut self, node: &str) {
-        self.ends(self.id(node));
-    }
-
-    pub(super) fn ends(&mut self, id: Id) {
-        self.laws.ended(id);
-        self.tell(|core, now| core.ended(now, id));
-    }
-
-    pub(super) fn owned_panics(&mut self, node: &str) {
-        self.owned_panics_of(self.id(node));
-    }
-
-    pub(super) fn owned_panics_of(&mut self, id: Id) {
-        self.tell(|core, now| core.owned_panicked(now, id, panic()));
-    }
-
-    /// All that lives returns, and what it owned ends.
-    pub(super) fn all_return(&mut self) {
-        self.all_return_but(&[]);
-    }
-
-    pub(super) fn all_return_but(&mut self, others: &[&str]) {
-        for living in self.laws.living.clone().into_values() {
-            if others.contains(&living.path.name().as_str()) {
-                continue;
-            } else if living.has_returned {
-                self.ends(living.id);
-            } else {
-                self.exits(living.id, Exit::Returned, 0);
-            }
-        }
-    }
-
-    pub(super) fn stop(&mut self) {
-        self.tell(|core, now| core.stop(now, None));
-    }
-
-    pub(super) fn stop_within(&mut self, time: Duration) {
-        self.tell(|core, now| core.stop(now, Some(time)));
-    }
-
-    fn tell<T>(&mut self, fact: impl FnOnce(&mut Core, Duration) -> T) -> T {
+    pub(super) fn tell<T>(&mut self, fact: impl FnOnce(&mut Core, Duration) -> T) -> T {
         let answer = fact(&mut self.core, self.now);
         self.laws.observe(&mut self.core);
         if !self.is_batch {
@@ -284,14 +173,22 @@ impl World {
         self.laws.batch += 1;
         self.core.advance(self.now, &mut self.rng);
         self.laws.observe(&mut self.core);
-        self.core.assert_invariants();
+        // A debug build has just done so by itself.
+        if !cfg!(debug_assertions) {
+            self.core.assert_invariants();
+        }
         let due = self.core.next_deadline();
-        assert!(due.is_none_or(|due| due > self.now), "L8: {due:?} stays due");
+        assert!(
+            due.is_none_or(|due| due > self.now),
+            "L8: {due:?} stays due"
+        );
     }
 
     /// Jumps to the next deadline; false if there is none.
     pub(super) fn step(&mut self) -> bool {
-        let Some(due) = self.core.next_deadline() else { return false };
+        let Some(due) = self.core.next_deadline() else {
+            return false;
+        };
         self.now = due;
         self.advance();
         true
@@ -332,7 +229,9 @@ impl World {
     }
 
     pub(super) fn state(&self, name: &str) -> State {
-        self.node(name).unwrap_or_else(|| panic!("{name} is gone")).state
+        self.node(name)
+            .unwrap_or_else(|| panic!("{name} is gone"))
+            .state
     }
 
     pub(super) fn states<const N: usize>(&self, names: [&str; N]) -> [State; N] {
@@ -340,7 +239,9 @@ impl World {
     }
 
     pub(super) fn attempt(&self, name: &str) -> u32 {
-        self.node(name).unwrap_or_else(|| panic!("{name} is gone")).attempt()
+        self.node(name)
+            .unwrap_or_else(|| panic!("{name} is gone"))
+            .attempt()
     }
 
     /// How long until the node starts again, if it waits.
