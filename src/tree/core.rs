@@ -13,6 +13,7 @@ use crate::tree::deadlines::Deadlines;
 use crate::tree::event::{Event, What};
 use crate::tree::node::{Fall, Group, Node};
 use crate::tree::options::{Options, Settings, Strategy};
+use crate::tree::ready::Ready;
 use crate::tree::report::Stop;
 use crate::tree::state::{Down, State};
 use crate::tree::stop::Course;
@@ -31,9 +32,7 @@ pub struct Core {
     /// Nodes that the next pass starts. Bounded by one entry a node.
     pub(super) starts: VecDeque<Id>,
     /// Falls that the next pass raises. Bounded by one entry a fall.
-    pub(super) ready: VecDeque<usize>,
-    /// When the next pass over `ready` is due; `None` while nothing is dirty.
-    pub(super) pass_due: Option<Duration>,
+    pub(super) ready: Ready,
     pub(super) actions: VecDeque<Action>,
     pub(super) incarnations: u64,
     pub(super) unfinished: usize,
@@ -73,8 +72,7 @@ impl Core {
             has_started: false,
             deadlines: Deadlines::default(),
             starts: VecDeque::new(),
-            ready: VecDeque::new(),
-            pass_due: None,
+            ready: Ready::default(),
             actions: VecDeque::new(),
             incarnations: 0,
             unfinished: 0,
@@ -111,7 +109,7 @@ impl Core {
     /// When [`advance`](Self::advance) must be called at the latest, if nothing happens before.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        match (self.deadlines.first(), self.pass_due) {
+        match (self.deadlines.first(), self.ready.due()) {
             (Some(deadline), Some(pass)) => Some(deadline.min(pass)),
             (deadline, pass) => deadline.or(pass),
         }

@@ -72,8 +72,7 @@ impl Core {
     pub(super) fn settle_fall(&mut self, key: usize) {
         let fall = &mut self.falls[key];
         if fall.outstanding == 0 && fall.phase == Phase::Falling {
-            fall.phase = Phase::Ready;
-            self.ready.push_back(key);
+            fall.phase = Phase::Ready(self.ready.push(key));
         }
     }
 

@@ -150,7 +150,13 @@ impl Core {
         evidence
     }
 
-    fn follow(&mut self, slot: usize, now: Duration, reading: Reading, evidence: Arc<Evidence>) {
+    pub(super) fn follow(
+        &mut self,
+        slot: usize,
+        now: Duration,
+        reading: Reading,
+        evidence: Arc<Evidence>,
+    ) {
         let exited = What::Exited {
             evidence: evidence.clone(),
         };
@@ -269,6 +275,7 @@ impl Core {
     pub(super) fn condemn(&mut self, slot: usize, now: Duration, cause: Cause) {
         let by = self.nodes[slot].path.clone();
         self.nodes[slot].condemned.get_or_insert(cause);
+        self.nodes[slot].was_ready = false;
         self.tell(slot, now, Told::Itself, &by);
     }
 }

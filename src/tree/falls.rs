@@ -10,6 +10,7 @@ use crate::tree::event::What;
 use crate::tree::evidence::{Cause, Evidence};
 use crate::tree::node::{Fall, Phase};
 use crate::tree::options::{AtRoot, Kind, Strategy};
+use crate::tree::reading::condemn;
 use crate::tree::state::{Down, State, Told};
 
 impl Core {
@@ -106,8 +107,10 @@ impl Core {
     /// up to date.
     pub(super) fn dissolve(&mut self, key: usize) {
         let fall = self.falls.remove(key);
-        if let Phase::Rising(due) = fall.phase {
-            self.deadlines.remove(due, Due::Rise(key));
+        match fall.phase {
+            Phase::Falling => {}
+            Phase::Ready(turn) => self.ready.forget(turn),
+            Phase::Rising(due) => self.deadlines.remove(due, Due::Rise(key)),
         }
         for member in fall.members {
             self.nodes[member].fall = None;
@@ -156,7 +159,7 @@ impl Core {
         }
     }
 
-    /// Makes a node whose code has returned already dead.
+    /// Reads the exit of a node again whose code has returned already: it has a cause now.
     fn die_of(&mut self, slot: usize, now: Duration, cause: Cause) {
         let node = &mut self.nodes[slot];
         let evidence = Arc::new(Evidence {
@@ -172,15 +175,8 @@ impl Core {
         if node.options.kind == Kind::Pool {
             self.close_pool(slot);
         }
-        self.set(slot, now, State::Dead);
-        self.tell_event(
-            slot,
-            now,
-            What::Exited {
-                evidence: evidence.clone(),
-            },
-        );
-        self.die(slot, now, &evidence);
+        let reading = condemn(self.nodes[slot].options.restart);
+        self.follow(slot, now, reading, evidence);
         self.update(slot);
     }
 

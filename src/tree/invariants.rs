@@ -75,13 +75,12 @@ impl Core {
         );
         if node.state == State::Waiting {
             assert!(
-                node.is_out && node.leaks == 0,
+                node.is_gone() && node.leaks == 0,
                 "I4: {path} waits beside its last incarnation"
             );
-            assert!(
-                node.links.first.is_none(),
-                "I4: {path} waits above what it left"
-            );
+            // A pool takes children as soon as it is declared.
+            let is_bare = node.links.first.is_none() || node.options.kind == Kind::Pool;
+            assert!(is_bare, "I4: {path} waits above what it left");
         }
         if node.is_open {
             let is_pending = node.fall.is_some() || node.state == State::Waiting;

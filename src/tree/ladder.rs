@@ -95,6 +95,7 @@ impl Core {
         self.changed(slot);
         self.update(slot);
         if self.is_top_of_leak(slot) {
+            self.put_down(slot, now, Down::Leaked);
             self.spend_budget(slot, slot, now);
         }
     }

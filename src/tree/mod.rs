@@ -29,7 +29,7 @@
 //! - **I1** A node's `below` is the number of its children that are counted.
 //! - **I2** `is_out` and `is_counted` say what the node's state says.
 //! - **I3** Code runs in a node if and only if its state is live, or it has leaked (L1).
-//! - **I4** A node that waits is out, and nothing stands below it (L1).
+//! - **I4** A node that waits has ended, and nothing stands below it, unless it is a pool (L1).
 //! - **I5** A fall counts its members that are not out; its members are siblings and name it.
 //! - **I6** A node that is dead, or canceled by its group, belongs to a fall, unless its parent
 //!   falls or the tree stops (L3).
@@ -58,6 +58,7 @@ mod node;
 mod options;
 mod pass;
 mod reading;
+mod ready;
 mod report;
 mod signal;
 mod snapshot;

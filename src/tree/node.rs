@@ -264,8 +264,8 @@ pub(super) struct Fall {
 pub(super) enum Phase {
     /// Something of it has not ended.
     Falling,
-    /// All of it has ended; the next pass raises it.
-    Ready,
+    /// All of it has ended; the pass raises it in this turn.
+    Ready(u64),
     /// It was reset and starts at this time.
     Rising(Duration),
 }

@@ -36,23 +36,11 @@ impl Core {
     }
 
     fn pass(&mut self, now: Duration, rng: &mut impl Rng) {
-        if self.ready.is_empty() {
+        if !self.ready.is_due(now, self.settings.gc_interval) {
             return;
         }
-        let interval = self.settings.gc_interval;
-        let due = *self
-            .pass_due
-            .get_or_insert_with(|| now.saturating_add(interval));
-        if due > now {
-            return;
-        }
-        self.pass_due = None;
-        while let Some(key) = self.ready.pop_front() {
-            let fall = self
-                .falls
-                .get(key)
-                .filter(|fall| fall.phase == Phase::Ready);
-            let Some(fall) = fall else { continue };
+        while let Some(key) = self.ready.pop() {
+            let fall = &self.falls[key];
             if fall
                 .members
                 .iter()

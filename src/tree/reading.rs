@@ -53,7 +53,7 @@ pub fn read(exit: &Exit, returned: Returned) -> Reading {
     } = returned;
     let crashed = matches!(exit, Exit::Panicked(_) | Exit::Aborted);
     match (told, intent, restart) {
-        (None | Some(Told::Itself | Told::Group), _, _) if condemned => dead(restart),
+        (None | Some(Told::Itself | Told::Group), _, _) if condemned => condemn(restart),
         (Some(Told::Group | Told::Parent), _, Restart::Temporary) => Reading::Down(Down::Temporary),
         (Some(Told::Group | Told::Parent | Told::Tree), _, _) => Reading::Canceled,
         (None | Some(Told::Itself), Intent::Done, _) if exit.is_ok() => Reading::Done,
@@ -74,7 +74,8 @@ pub fn read(exit: &Exit, returned: Returned) -> Reading {
     }
 }
 
-const fn dead(restart: Restart) -> Reading {
+/// Reads the exit of a node that was escalated to, or that an owned task failed.
+pub(crate) const fn condemn(restart: Restart) -> Reading {
     match restart {
         Restart::Permanent => Reading::Dead,
         Restart::Temporary => Reading::Down(Down::Failed),

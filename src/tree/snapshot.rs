@@ -152,7 +152,7 @@ impl Core {
     fn due(&self, node: &Node) -> Option<Duration> {
         match self.falls[node.fall?].phase {
             Phase::Rising(due) => Some(due),
-            Phase::Falling | Phase::Ready => None,
+            Phase::Falling | Phase::Ready(_) => None,
         }
     }
 

@@ -99,7 +99,6 @@ impl Core {
         self.list_leaks();
         self.course = Course::Ended;
         self.ready.clear();
-        self.pass_due = None;
         self.tell_event(self.root, now, What::Stopped);
         let stops = std::mem::take(&mut self.stops);
         self.actions.push_back(Action::End(match result {

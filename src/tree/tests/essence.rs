@@ -17,8 +17,8 @@ pub(super) fn essence(world: &World) -> String {
     for slot in core.subtree(core.root) {
         text.push_str(&Essence(world, slot).to_string());
     }
-    let pass = core.pass_due.map(|due| due - world.now);
-    text + &format!("{pass:?} {} {}", core.ready.len(), core.has_ended())
+    let pass = core.ready.due().map(|due| due - world.now);
+    text + &format!("{pass:?} {} {}", core.ready.is_empty(), core.has_ended())
 }
 
 struct Essence<'a>(&'a World, usize);
@@ -48,7 +48,7 @@ impl fmt::Display for Essence<'_> {
         if let Some(fall) = node.fall.map(|fall| &world.core.falls[fall]) {
             let due = match fall.phase {
                 Phase::Rising(due) => Some(due - world.now),
-                Phase::Falling | Phase::Ready => None,
+                Phase::Falling | Phase::Ready(_) => None,
             };
             let not_before = fall.not_before.saturating_sub(world.now);
             write!(

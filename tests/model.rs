@@ -1,0 +1,157 @@
+//! Random histories, played to the core and to a naive second implementation of the rules, which
+//! have to agree after every step; and the laws, asserted on what the core is seen to do.
+//!
+//! `PROPTEST_CASES` sets how many histories are played, and `PROPTEST_RNG_SEED` repeats a run.
+
+#[path = "model/actions.rs"]
+mod actions;
+#[path = "model/acts.rs"]
+mod acts;
+#[path = "model/compare.rs"]
+mod compare;
+#[path = "model/facts.rs"]
+mod facts;
+#[path = "model/falls.rs"]
+mod falls;
+#[path = "model/history.rs"]
+mod history;
+#[path = "model/laws.rs"]
+mod laws;
+#[path = "model/moments.rs"]
+mod moments;
+#[path = "model/naive.rs"]
+mod naive;
+#[path = "model/passes.rs"]
+mod passes;
+#[path = "model/planted.rs"]
+mod planted;
+#[path = "model/sight.rs"]
+mod sight;
+#[path = "model/world.rs"]
+mod world;
+
+use std::cell::RefCell;
+use std::hash::{BuildHasher as _, RandomState};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
+use world::{Planted, Tally, play};
+
+/// How many histories are played unless the environment says otherwise.
+const CASES: u32 = 600;
+
+/// Within how many histories something planted has to be noticed.
+const CASES_TO_NOTICE_MAX: usize = 3000;
+
+/// What has to happen somewhere in a run of [`CASES`] histories.
+const REACHED: [&str; 22] = [
+    "Aborted",
+    "Absorbed",
+    "BudgetSpent",
+    "CutShort",
+    "Down { reason: Failed }",
+    "Down { reason: Finished }",
+    "Down { reason: GaveUp }",
+    "Down { reason: Leaked }",
+    "Down { reason: Stopped }",
+    "Down { reason: Temporary }",
+    "End Failure",
+    "End Finished",
+    "End Stopped",
+    "Escalated",
+    "Fell",
+    "Finishing",
+    "LeakEnded",
+    "Leaked",
+    "OwnedPanicked",
+    "RestartScheduled",
+    "SignalIgnored",
+    "StartedAgain",
+];
+
+fn config() -> Config {
+    let config = Config::default();
+    let is_set = std::env::var_os("PROPTEST_CASES").is_some();
+    let seed = match config.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => RandomState::new().hash_one(0),
+    };
+    Config {
+        cases: if is_set { config.cases } else { CASES },
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..config
+    }
+}
+
+/// Whether one of some histories goes wrong, and for such a reason.
+fn is_noticed(planted: Planted, reason: &str) -> bool {
+    let mut runner = TestRunner::new(Config {
+        rng_seed: RngSeed::Fixed(5),
+        ..Config::default()
+    });
+    let histories = history::histories();
+    (0..CASES_TO_NOTICE_MAX).any(|_| {
+        let history = histories
+            .new_tree(&mut runner)
+            .expect("nothing is filtered")
+            .current();
+        let broken = play(&history, Some(planted)).err();
+        broken.is_some_and(|broken| broken.reason.starts_with(reason))
+    })
+}
+
+#[test]
+fn the_core_agrees_with_the_rules_in_every_history() {
+    // L1, L2, L3, L4, L5, L6, L10, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, R14. Compared
+    // with the naive tree after every fact and every pass.
+    let config = config();
+    let (seed, cases) = (config.rng_seed, config.cases);
+    let tally = RefCell::new(Tally::new());
+    let result = TestRunner::new(config).run(&history::histories(), |history| {
+        let played = play(&history, None);
+        for (what, times) in played.iter().flatten() {
+            *tally.borrow_mut().entry(what.clone()).or_default() += times;
+        }
+        played
+            .map(|_| ())
+            .map_err(|broken| TestCaseError::fail(broken.reason))
+    });
+    if let Err(TestError::Fail(_, history)) = result {
+        let broken = play(&history, None).err().unwrap();
+        panic!("PROPTEST_RNG_SEED is {seed:?}, and the shortest history found is\n{broken}");
+    }
+    let tally = tally.take();
+    println!("{seed:?}: {tally:#?}");
+    if cases >= CASES {
+        let missing: Vec<_> = REACHED
+            .iter()
+            .filter(|what| !tally.contains_key(**what))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "{seed:?}: no history reaches {missing:?}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_reading_of_the_rules_is_noticed() {
+    // R4, R5, R6, R8, R10, R11, R13. A comparison that cannot fail is a defect.
+    for flaw in naive::FLAWS {
+        assert!(
+            is_noticed(Planted::Flaw(flaw), ""),
+            "{flaw:?} is not noticed"
+        );
+    }
+}
+
+#[test]
+fn a_lie_about_what_the_core_did_breaks_its_law() {
+    // L1, L2, L3, L4, L5, L6, L10. An assertion that cannot fail is a defect.
+    for (lie, law) in planted::LIES {
+        let is_noticed = is_noticed(Planted::Lie(lie), &format!("{law}:"));
+        assert!(is_noticed, "{lie:?} does not break {law}");
+    }
+}

@@ -1,0 +1,143 @@
+//! How what the core wants done is done, and what the incarnations learn from it.
+
+use perennial::Path;
+use perennial::tree::{Action, Event, Health, Id, Intent, Kind, Place, What};
+
+use crate::compare::same;
+use crate::history::Choices;
+use crate::world::{Incarnation, World};
+
+impl World {
+    pub(crate) fn do_actions(&mut self) -> Result<(), String> {
+        for action in std::mem::take(&mut self.actions) {
+            if self.has_ended {
+                return Err(format!("R11: an action follows the end: {action:?}"));
+            }
+            match action {
+                Action::Start { id, attempt, .. } => self.started(id, attempt)?,
+                Action::Ask(id) => self.asked(id)?,
+                Action::Abort(id) => self.aborted(id)?,
+                Action::Event(event) => self.heard(&event)?,
+                Action::End(result) => {
+                    let core = match result {
+                        Ok(report) => Ok(report.outcome),
+                        Err(failure) => Err(failure.evidence.map(|it| it.path.clone())),
+                    };
+                    let naive = self.naive.ended.clone();
+                    let outcome = if let Ok(it) = core {
+                        format!("End {it:?}")
+                    } else {
+                        "End Failure".into()
+                    };
+                    *self.tally.entry(outcome).or_default() += 1;
+                    same("outcome", Some(core), naive.map(|end| end.map_err(Some)))?;
+                    self.has_ended = true;
+                }
+                Action::Forget { place, .. } => {
+                    same(
+                        "what is forgotten is gone",
+                        self.core.view(place).is_none(),
+                        true,
+                    )?;
+                }
+                other => return Err(format!("nobody asked for this: {other:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whatever starts is known by its event, pools included.
+    fn heard(&mut self, event: &Event) -> Result<(), String> {
+        let text = format!("{:?}", event.what);
+        let kind = match event.what {
+            What::Down { .. } => &text,
+            _ => text.split(' ').next().unwrap_or_default(),
+        };
+        *self.tally.entry(kind.into()).or_default() += 1;
+        let What::Starting { .. } = event.what else {
+            return Ok(());
+        };
+        let (place, choices) = self.places[&event.path.to_string()];
+        let view = self.core.view(place).ok_or("what starts has a place")?;
+        let is_known = self.incarnations.iter().any(|known| known.id == view.id);
+        if is_known && choices.kind == Kind::Pool {
+            return Ok(());
+        }
+        self.note_incarnation(event.path.clone(), view.id, choices)
+    }
+
+    /// Keeps where a node is; the handle of a pool can be used before the pool starts.
+    pub(crate) fn note_place(
+        &mut self,
+        path: Path,
+        place: Place,
+        choices: Choices,
+    ) -> Result<(), String> {
+        self.places.insert(path.to_string(), (place, choices));
+        match self.core.view(place) {
+            Some(view) if choices.kind == Kind::Pool => {
+                self.note_incarnation(path, view.id, choices)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn note_incarnation(&mut self, path: Path, id: Id, choices: Choices) -> Result<(), String> {
+        let naive = self
+            .naive
+            .incarnation(&path.to_string())
+            .ok_or("it is in the naive tree")?;
+        if self
+            .incarnations
+            .iter()
+            .any(|known| known.naive == naive || known.id == id)
+        {
+            return Err(format!("{path} starts an incarnation again"));
+        }
+        self.incarnations.push(Incarnation {
+            id,
+            naive,
+            path,
+            choices,
+            names: Vec::new(),
+            said: Intent::Nothing,
+            is_closed: choices.kind == Kind::Runnable && choices.health == Health::AtStart,
+            has_returned: false,
+            has_ended: false,
+            was_asked: false,
+            was_aborted: false,
+        });
+        Ok(())
+    }
+
+    fn find(&mut self, id: Id) -> Result<&mut Incarnation, String> {
+        let found = self.incarnations.iter_mut().find(|known| known.id == id);
+        found.ok_or_else(|| format!("no incarnation {id:?} runs"))
+    }
+
+    fn started(&mut self, id: Id, attempt: u32) -> Result<(), String> {
+        let path = self.find(id)?.path.to_string();
+        let snapshot = self.core.snapshot(self.now);
+        let node = snapshot.find(&path).ok_or("what starts is there")?;
+        same("attempt", attempt, node.attempt)
+    }
+
+    fn asked(&mut self, id: Id) -> Result<(), String> {
+        let known = self.find(id)?;
+        if known.was_asked {
+            return Err(format!("R10: {} is asked twice", known.path));
+        }
+        known.was_asked = true;
+        known.is_closed = true;
+        Ok(())
+    }
+
+    fn aborted(&mut self, id: Id) -> Result<(), String> {
+        let known = self.find(id)?;
+        if known.was_aborted || !known.was_asked {
+            return Err(format!("R10: {} is aborted out of turn", known.path));
+        }
+        known.was_aborted = true;
+        Ok(())
+    }
+}

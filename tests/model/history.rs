@@ -1,0 +1,293 @@
+//! Histories: what may happen to a tree, chosen at random. A step names its node by a number that
+//! counts around those which can do it then, so that what is left of a shortened history still
+//! makes sense.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial::tree::{
+    AtRoot, Backoff, Grace, Health, Kind, Options, Restart, Settings, Signal, Strategy as Falls,
+};
+use perennial::{Exit, Panic};
+use proptest::prelude::*;
+
+/// What is chosen for one node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choices {
+    pub(crate) kind: Kind,
+    pub(crate) restart: Restart,
+    pub(crate) health: Health,
+    /// `None` is without limit.
+    pub(crate) grace: Option<Duration>,
+    pub(crate) initial: Duration,
+    pub(crate) reset_after: Option<Duration>,
+}
+
+/// How an incarnation returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Ok,
+    Err,
+    Panic,
+    Abort,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Run {
+        by: usize,
+        name: usize,
+        child: Choices,
+    },
+    Group {
+        by: usize,
+        falls: Falls,
+        members: Vec<Choices>,
+    },
+    StartInPool {
+        pool: usize,
+        child: Choices,
+    },
+    Signal {
+        by: usize,
+        signal: Signal,
+    },
+    Exit {
+        by: usize,
+        how: How,
+        left: usize,
+    },
+    /// An incarnation returns that was asked to.
+    Obey {
+        by: usize,
+        how: How,
+        left: usize,
+    },
+    EndOwned {
+        by: usize,
+    },
+    OwnedPanic {
+        by: usize,
+    },
+    /// A message of an incarnation whose node has moved on.
+    Late {
+        by: usize,
+        what: Late,
+    },
+    Stop {
+        within: Option<Duration>,
+    },
+    /// Time passes up to the next deadline.
+    Next,
+    /// Time passes, and every deadline on the way is met.
+    Sleep(Duration),
+    /// Time passes, and the processor is late for every deadline on the way.
+    Oversleep(Duration),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Late {
+    Signal,
+    Exit,
+    Ended,
+    OwnedPanic,
+    Run,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) act: Act,
+    /// Whether the mailbox is empty then, so that the pass runs and the actions are done.
+    pub(crate) ends_batch: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    pub(crate) settings: Settings,
+    pub(crate) root: Choices,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Choices {
+    pub(crate) fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.kind = self.kind;
+        options.restart = self.restart;
+        options.health = self.health;
+        options.grace = self.grace.map_or(Grace::Infinite, Grace::For);
+        options.backoff = self.backoff();
+        options
+    }
+
+    /// Without jitter, so that no chance has to agree.
+    pub(crate) fn backoff(&self) -> Backoff {
+        let backoff = Backoff::default()
+            .initial(self.initial)
+            .cap(Duration::from_secs(20));
+        let backoff = backoff.factor(2.0).and_then(|it| it.jitter(0.0));
+        let backoff = backoff.expect("both are in range");
+        self.reset_after
+            .map_or(backoff, |time| backoff.reset_after(time))
+    }
+}
+
+impl From<How> for Exit {
+    fn from(how: How) -> Self {
+        match how {
+            How::Ok => Self::Returned,
+            How::Err => Self::Failed(Arc::new(std::io::Error::other("boom"))),
+            How::Panic => Self::Panicked(Panic::new("boom", None)),
+            How::Abort => Self::Aborted,
+        }
+    }
+}
+
+impl fmt::Display for Choices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            restart,
+            health,
+            grace,
+            initial,
+            reset_after,
+        } = self;
+        match kind {
+            Kind::Pool => f.write_str("pool")?,
+            _ => write!(f, "{restart:?}, health {health:?}, grace {grace:?}")?,
+        }
+        write!(f, ", delay {initial:?}, reset after {reset_after:?}")
+    }
+}
+
+pub(crate) fn histories() -> impl Strategy<Value = History> {
+    let steps = prop::collection::vec(step(), 1..120);
+    (settings(), choices(), steps).prop_map(|(settings, root, steps)| History {
+        settings,
+        root: Choices {
+            kind: Kind::Runnable,
+            ..root
+        },
+        steps,
+    })
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let at_root = || prop_oneof![4 => Just(AtRoot::Retry), 1 => Just(AtRoot::Fail)];
+    let interval = prop_oneof![4 => Just(0), 1 => Just(40)];
+    (interval, at_root(), at_root()).prop_map(|(interval, start, escalations)| {
+        let mut settings = Settings::default();
+        settings.gc_interval = Duration::from_millis(interval);
+        settings.leak_after = Duration::from_secs(1);
+        settings.start = start;
+        settings.escalations = escalations;
+        settings
+    })
+}
+
+fn choices() -> impl Strategy<Value = Choices> {
+    let kind = prop_oneof![3 => Just(Kind::Runnable), 1 => Just(Kind::Pool)];
+    let health = prop_oneof![4 => Just(Health::Signalled), 1 => Just(Health::AtStart)];
+    let millis = |millis| Some(Duration::from_millis(millis));
+    let grace = prop_oneof![6 => Just(millis(2000)), 1 => Just(millis(0)), 2 => Just(None)];
+    let initial =
+        prop_oneof![4 => Just(500), 2 => Just(0), 1 => Just(8000)].prop_map(Duration::from_millis);
+    let reset_after = prop_oneof![1 => Just(None), 1 => Just(millis(1000))];
+    let choices = (kind, health, grace, initial, reset_after);
+    choices.prop_map(|(kind, health, grace, initial, reset_after)| {
+        let restart = Restart::Permanent;
+        Choices {
+            kind,
+            restart,
+            health,
+            grace,
+            initial,
+            reset_after,
+        }
+    })
+}
+
+fn pool_child() -> impl Strategy<Value = Choices> {
+    choices().prop_map(|choices| Choices {
+        restart: Restart::Temporary,
+        ..choices
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let ends_batch = prop_oneof![3 => Just(true), 1 => Just(false)];
+    (act(), ends_batch).prop_map(|(act, ends_batch)| Step { act, ends_batch })
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let by = || 0..1000_usize;
+    let members = || prop::collection::vec(choices(), 1..5);
+    let falls = || prop_oneof![3 => Just(Falls::OneForAll), 1 => Just(Falls::OneForOne)];
+    let pauses = prop_oneof![
+        Just(1),
+        Just(100),
+        Just(700),
+        Just(2500),
+        Just(12_000),
+        Just(17_000)
+    ];
+    let pauses = pauses.prop_map(Duration::from_millis).boxed();
+    let within = prop_oneof![Just(None), Just(Some(0)), Just(Some(500)), Just(Some(4000))];
+    let within = within.prop_map(|millis: Option<u64>| millis.map(Duration::from_millis));
+    prop_oneof![
+        16 => (by(), 0..4_usize, choices()).prop_map(|(by, name, child)| Act::Run {
+            by,
+            name,
+            child
+        }),
+        12 => (by(), falls(), members()).prop_map(|(by, falls, members)| Act::Group {
+            by,
+            falls,
+            members
+        }),
+        16 => (by(), pool_child()).prop_map(|(pool, child)| Act::StartInPool { pool, child }),
+        20 => (by(), signal()).prop_map(|(by, signal)| Act::Signal { by, signal }),
+        12 => (by(), how(), left()).prop_map(|(by, how, left)| Act::Exit { by, how, left }),
+        20 => (by(), how(), left()).prop_map(|(by, how, left)| Act::Obey { by, how, left }),
+        12 => by().prop_map(|by| Act::EndOwned { by }),
+        2 => by().prop_map(|by| Act::OwnedPanic { by }),
+        2 => (by(), late()).prop_map(|(by, what)| Act::Late { by, what }),
+        1 => within.prop_map(|within| Act::Stop { within }),
+        14 => Just(Act::Next),
+        6 => pauses.clone().prop_map(Act::Sleep),
+        2 => pauses.prop_map(Act::Oversleep),
+    ]
+}
+
+fn signal() -> impl Strategy<Value = Signal> {
+    prop_oneof![
+        4 => Just(Signal::Healthy),
+        5 => Just(Signal::Done),
+        1 => Just(Signal::Restart),
+        1 => Just(Signal::GiveUp),
+    ]
+}
+
+fn how() -> impl Strategy<Value = How> {
+    prop_oneof![
+        4 => Just(How::Ok),
+        4 => Just(How::Err),
+        1 => Just(How::Panic),
+        1 => Just(How::Abort),
+    ]
+}
+
+fn left() -> impl Strategy<Value = usize> {
+    prop_oneof![6 => Just(0), 1 => Just(1), 1 => Just(2)]
+}
+
+fn late() -> impl Strategy<Value = Late> {
+    prop_oneof![
+        Just(Late::Signal),
+        Just(Late::Exit),
+        Just(Late::Ended),
+        Just(Late::OwnedPanic),
+        Just(Late::Run),
+    ]
+}
