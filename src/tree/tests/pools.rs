@@ -236,3 +236,29 @@ fn a_death_below_a_child_that_will_not_rise_is_cut_short_by_its_end() {
     world.fails("t");
     assert_eq!(world.laws.answers("a"), ["cut short"]);
 }
+
+#[test]
+fn a_child_may_come_in_the_batch_that_declares_its_pool() {
+    // R13, L1.
+    let mut world = World::new();
+    world.together(|world| {
+        world.child_with("root", "pool", pool());
+        world.child_with("pool", "t", temporary());
+    });
+    assert_eq!(
+        world.states(["pool", "t"]),
+        [State::Healthy, State::Starting]
+    );
+}
+
+#[test]
+fn a_temporary_node_that_is_done_is_not_started_again_by_an_escalation() {
+    // R5, R9. Temporary: Down, failed; the pool forgets it.
+    let mut world = world();
+    world.child_with("pool", "t", temporary());
+    world.child("t", "a");
+    world.finishes("t");
+    world.gives_up("a");
+    assert!(world.laws.has("t", "down: failed"));
+    assert!(world.node("t").is_none());
+}

@@ -199,3 +199,15 @@ fn a_down_node_does_not_keep_a_tree_from_being_ready() {
     world.fails("a");
     assert!(world.core.is_ready());
 }
+
+#[test]
+fn a_node_that_is_to_be_read_as_dead_is_not_ready() {
+    // R12, R14.
+    let mut world = World::new();
+    world.child("root", "a");
+    world.all_healthy(["root", "a"]);
+    assert!(world.core.is_ready());
+    world.owned_panics("a");
+    assert_eq!(world.state("a"), State::Stopping);
+    assert!(!world.core.is_ready());
+}
