@@ -31,6 +31,8 @@ async fn server(ctx: Context) -> anyhow::Result<()> {
     let router = Router::new().route("/", get(async || "hello\n"));
     ctx.healthy();
     let stopped = ctx.token().cancelled_owned();
-    axum::serve(listener, router).with_graceful_shutdown(stopped).await?;
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stopped)
+        .await?;
     Ok(())
 }

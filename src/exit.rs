@@ -25,6 +25,11 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The exit of a runnable that returned this error.
+    pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Failed(error.into().into())
+    }
+
     /// Whether the runnable returned without an error.
     #[must_use]
     pub const fn is_ok(&self) -> bool {
@@ -160,7 +165,7 @@ impl<T: IntoExit, E: Into<Box<dyn Error + Send + Sync>>> IntoExit for Result<T, 
     fn into_exit(self) -> Exit {
         match self {
             Ok(value) => value.into_exit(),
-            Err(error) => Exit::Failed(error.into().into()),
+            Err(error) => Exit::failed(error),
         }
     }
 }

@@ -65,7 +65,7 @@ impl Child {
     /// # Errors
     ///
     /// [`HealthyError`] if it never will be: it is down, it is stopped from above, or its place is
-    /// gone.
+    /// gone. A pool forgets its ended children, so that one of those may be down or already gone.
     ///
     /// # Cancel safety
     ///

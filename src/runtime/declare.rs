@@ -69,10 +69,15 @@ impl Group {
         let mut ledger = life.ledger();
         let mut claim = Claim::new(&life, &ledger);
         let label = claim.name(label)?;
-        let names = members.iter().map(|(name, _)| claim.name(name.clone()));
+        let names = members.iter().map(|(name, _)| claim.child(name.clone()));
         let names = names.collect::<Result<Vec<_>, _>>()?;
-        let claimed = claim.names;
+        let Claim {
+            names: claimed,
+            children: more,
+            ..
+        } = claim;
         ledger.names.extend(claimed);
+        ledger.children += more;
         if members.is_empty() {
             return Ok(Vec::new());
         }
@@ -81,7 +86,7 @@ impl Group {
             .zip(members)
             .map(|(name, (_, spec))| declared(Address::new(life.path().child(name)), spec))
             .collect();
-        let children = members
+        let handles = members
             .iter()
             .map(|member| child(&life, &member.address))
             .collect();
@@ -91,9 +96,9 @@ impl Group {
             strategy,
             members,
         };
-        rejected = life.shared.mailbox.send(Message::Group(Box::new(group)));
+        rejected = life.shared.say(Message::Group(Box::new(group)));
         match &rejected {
-            Ok(()) => Ok(children),
+            Ok(()) => Ok(handles),
             Err(_) => Err(RunError::Ended {
                 parent: life.path().clone(),
                 name: label,
@@ -142,16 +147,17 @@ fn declare(
     // What is rejected is dropped after the lock: it may hold code of the user's.
     let rejected;
     let mut ledger = life.ledger();
-    let name = Claim::new(life, &ledger).name(name)?;
+    let name = Claim::new(life, &ledger).child(name)?;
     let address = Address::new(life.path().child(name.clone()));
     let child = declared(address.clone(), make(&address));
-    rejected = life.shared.mailbox.send(Message::Run {
+    rejected = life.shared.say(Message::Run {
         parent: life.id(),
         child,
     });
     match &rejected {
         Ok(()) => {
             ledger.names.insert(name);
+            ledger.children += 1;
             Ok(address)
         }
         Err(_) => Err(RunError::Ended {
@@ -178,6 +184,8 @@ struct Claim<'a> {
     life: &'a Life,
     ledger: &'a Ledger,
     names: BTreeSet<Name>,
+    /// How many of the names are children's.
+    children: usize,
 }
 
 impl<'a> Claim<'a> {
@@ -186,6 +194,7 @@ impl<'a> Claim<'a> {
             life,
             ledger,
             names: BTreeSet::new(),
+            children: 0,
         }
     }
 
@@ -202,18 +211,26 @@ impl<'a> Claim<'a> {
             Stage::Asked => return Err(RunError::Stopping { parent, name }),
             Stage::Returned => return Err(RunError::Ended { parent, name }),
         }
+        if self.ledger.names.contains(&name) || self.names.contains(&name) {
+            return Err(RunError::NameTaken { parent, name });
+        }
+        self.names.insert(name.clone());
+        Ok(name)
+    }
+
+    /// Claims the name of a child, if there may be another.
+    fn child(&mut self, name: Result<Name, NameError>) -> Result<Name, RunError> {
+        let name = self.name(name)?;
         let limit = self.life.shared.children_max;
-        if self.ledger.names.len() + self.names.len() >= limit {
+        if self.ledger.children + self.children >= limit {
+            let parent = self.life.path().clone();
             return Err(RunError::TooMany {
                 parent,
                 name,
                 limit,
             });
         }
-        if self.ledger.names.contains(&name) || self.names.contains(&name) {
-            return Err(RunError::NameTaken { parent, name });
-        }
-        self.names.insert(name.clone());
+        self.children += 1;
         Ok(name)
     }
 }

@@ -164,10 +164,10 @@ impl Entries {
             .map(|entry| &entry.address)
     }
 
-    /// The names of the holds that keep the incarnation in a slot from having ended.
-    pub(super) fn holds(&mut self, slot: usize) -> Vec<String> {
+    /// What keeps the incarnation in a slot from having ended: how much, and which holds.
+    pub(super) fn left(&mut self, slot: usize) -> (usize, Vec<String>) {
         let life = self.get(slot).and_then(|entry| entry.life.as_ref());
-        life.map(|life| life.holds()).unwrap_or_default()
+        life.map(|life| life.left()).unwrap_or_default()
     }
 }
 

@@ -9,28 +9,45 @@ use futures::Stream;
 use futures::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio_util::sync::CancellationToken;
 
 use crate::tree::Event;
 
 /// How many events a reader may be behind before it misses some.
 const EVENTS_BEHIND_MAX: usize = 4096;
 
-/// The sending side of the streams of events. It is made when somebody first reads.
+/// The sending side of the streams of events.
 #[derive(Clone, Default)]
-pub(crate) struct Observers(Arc<OnceLock<broadcast::Sender<Event>>>);
+pub(crate) struct Observers {
+    /// Made when somebody first reads.
+    sender: Arc<OnceLock<broadcast::Sender<Event>>>,
+    /// Nothing will be sent any more.
+    closed: CancellationToken,
+}
 
 impl Observers {
     pub(crate) fn subscribe(&self) -> Events {
         let sender = self
-            .0
+            .sender
             .get_or_init(|| broadcast::channel(EVENTS_BEHIND_MAX).0);
-        Events::new(sender.subscribe())
+        let source = Source {
+            receiver: sender.subscribe(),
+            closed: self.closed.clone(),
+        };
+        Events {
+            next: Box::pin(source.next()),
+            has_ended: false,
+        }
     }
 
     pub(crate) fn has_readers(&self) -> bool {
-        self.0
-            .get()
-            .is_some_and(|sender| sender.receiver_count() > 0)
+        let sender = self.sender.get();
+        sender.is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
+    /// Ends the streams, once they have given what was sent.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
     }
 
     /// Whether somebody hears of what happens: a reader of events, or a `tracing` subscriber.
@@ -39,7 +56,7 @@ impl Observers {
     }
 
     pub(crate) fn send(&self, event: Event) {
-        if let Some(sender) = self.0.get() {
+        if let Some(sender) = self.sender.get() {
             // Without readers there is nobody to tell.
             let _ = sender.send(event);
         }
@@ -52,11 +69,28 @@ impl Observers {
 /// [`Lagged`]. The stream ends after [`What::Stopped`](crate::What::Stopped), or when the tree
 /// vanishes with its runtime. It is a [`Stream`], and keeps nothing alive.
 pub struct Events {
-    receiver: BoxFuture<'static, Received>,
+    next: BoxFuture<'static, (Received, Source)>,
     has_ended: bool,
 }
 
-type Received = (Result<Event, RecvError>, broadcast::Receiver<Event>);
+type Received = Result<Event, RecvError>;
+
+/// The receiving side of one stream.
+struct Source {
+    receiver: broadcast::Receiver<Event>,
+    closed: CancellationToken,
+}
+
+impl Source {
+    async fn next(mut self) -> (Received, Self) {
+        let received = tokio::select! {
+            biased;
+            received = self.receiver.recv() => received,
+            () = self.closed.cancelled() => Err(RecvError::Closed),
+        };
+        (received, self)
+    }
+}
 
 /// So many events were dropped, since the reader was too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -68,13 +102,6 @@ pub struct Lagged {
 }
 
 impl Events {
-    fn new(receiver: broadcast::Receiver<Event>) -> Self {
-        Self {
-            receiver: Box::pin(receive(receiver)),
-            has_ended: false,
-        }
-    }
-
     /// The next event, or how many were missed before it; `None` after the last one.
     ///
     /// # Cancel safety
@@ -85,10 +112,6 @@ impl Events {
     }
 }
 
-async fn receive(mut receiver: broadcast::Receiver<Event>) -> Received {
-    (receiver.recv().await, receiver)
-}
-
 impl Stream for Events {
     type Item = Result<Event, Lagged>;
 
@@ -96,8 +119,8 @@ impl Stream for Events {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        let (received, receiver) = ready!(self.receiver.as_mut().poll(cx));
-        self.receiver = Box::pin(receive(receiver));
+        let (received, source) = ready!(self.next.as_mut().poll(cx));
+        self.next = Box::pin(source.next());
         Poll::Ready(match received {
             Ok(event) => {
                 self.has_ended = matches!(event.what, crate::tree::What::Stopped);

@@ -112,7 +112,8 @@ impl Life {
         let mut ledger = self.ledger();
         if ledger.say(signal) {
             let life = self.clone();
-            self.shared.mailbox.tell(Message::Signal { life, signal });
+            // The tree may have ended: then nobody needs to hear it.
+            drop(self.shared.say(Message::Signal { life, signal }));
         }
     }
 
@@ -133,14 +134,14 @@ impl Life {
         }
     }
 
-    /// The names of the holds that have not ended.
-    pub(crate) fn holds(&self) -> Vec<String> {
+    /// How many owned tasks and holds have not ended, and the names of the holds.
+    pub(crate) fn left(&self) -> (usize, Vec<String>) {
         let ledger = self.ledger();
         let holds = ledger.owned.values().filter_map(|owned| match owned {
             Owned::Hold(what) => Some(what.to_string()),
             Owned::Task(_) => None,
         });
-        holds.collect()
+        (ledger.owned.len(), holds.collect())
     }
 
     /// Makes the incarnation own something, until [`disown`](Self::disown).

@@ -18,6 +18,8 @@ pub(super) struct Ledger {
     pub(super) stage: Stage,
     /// The names of children and groups, while they can still grow.
     pub(super) names: BTreeSet<Name>,
+    /// How many of the names are children's.
+    pub(super) children: usize,
     pub(super) said: [bool; 4],
     pub(super) owned: BTreeMap<u64, Owned>,
     pub(super) next_owned: u64,

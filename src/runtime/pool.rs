@@ -82,7 +82,7 @@ impl Pool {
             pool: self.cell.clone(),
             child: declared(child, spec),
         };
-        rejected = shared.mailbox.send(message);
+        rejected = shared.say(message);
         match &rejected {
             Ok(()) => {
                 ledger.present += 1;

@@ -269,7 +269,7 @@ impl Processor {
     fn snapshot(&mut self) -> Snapshot {
         let mut snapshot = self.core.snapshot(self.timer.now());
         for node in snapshot.nodes.iter_mut().filter(|node| node.ending > 0) {
-            node.holds = self.entries.holds(node.slot);
+            (node.ending, node.holds) = self.entries.left(node.slot);
         }
         snapshot
     }
@@ -302,6 +302,13 @@ impl Processor {
             drop_shielded(message);
         }
         Next::End
+    }
+}
+
+/// However the processor ends, whoever reads events hears that there are no more.
+impl Drop for Processor {
+    fn drop(&mut self) {
+        self.shared.observers.close();
     }
 }
 

@@ -26,6 +26,8 @@ use crate::tree::{Backoff, Grace, Health, Kind, Options, Restart};
 /// - `async move |ctx| ..` that captures anything, since such a future borrows from the closure:
 ///   write `move |ctx| { let value = value.clone(); async move { .. } }`;
 /// - a captured value that is moved into the future, since there is a next time: clone it first;
+/// - an endless loop without a type (``a runnable cannot return `!` ``): name one, such as
+///   `-> Infallible` of an `async fn`;
 /// - a bare `Ok(())`, which does not name its error type: write `Ok::<(), Error>(())`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no runnable",

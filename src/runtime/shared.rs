@@ -1,13 +1,14 @@
 //! What the processor, the contexts and the handles of one tree share.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::runtime::events::Observers;
 use crate::runtime::interpose::Interpose;
-use crate::runtime::mailbox::{Mailbox, Payload};
+use crate::runtime::mailbox::{Mailbox, Message, Payload};
 use crate::runtime::panics::Hook;
 use crate::tree::Snapshot;
 
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     /// What a panic threw that the caller of `run()` is to meet.
     pub(crate) thrown: Mutex<Option<Payload>>,
     is_abandoned: AtomicBool,
+    /// Wakes the task that makes way for the processor; see [`Shared::say`].
+    bell: Notify,
 }
 
 impl Shared {
@@ -39,6 +42,25 @@ impl Shared {
             last: OnceLock::new(),
             thrown: Mutex::new(None),
             is_abandoned: AtomicBool::new(false),
+            bell: Notify::new(),
+        }
+    }
+
+    /// Queues what code of the user's says in the middle of a poll, or gives it back.
+    ///
+    /// A worker of tokio's multi-thread runtime keeps the task that it woke last for itself, and no
+    /// other worker can take it. If the code went on to block its thread, the processor would stand
+    /// still with it. So another task is woken after the processor, and takes that place.
+    pub(crate) fn say(&self, message: Message) -> Result<(), Message> {
+        let said = self.mailbox.send(message);
+        self.bell.notify_one();
+        said
+    }
+
+    /// Takes the place of the processor whenever something was said.
+    pub(crate) async fn make_way(self: Arc<Self>) {
+        loop {
+            self.bell.notified().await;
         }
     }
 

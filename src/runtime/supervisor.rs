@@ -180,7 +180,7 @@ impl Supervisor {
             outcome,
             throws,
         };
-        task::spawn(Processor::new(parts).run());
+        task::spawn_processor(Processor::new(parts).run(), handle.clone());
         Tree::new(handle, ended)
     }
 

@@ -1,12 +1,16 @@
 //! The tasks of the runtime: every `tokio::spawn` of the crate, and what runs inside (R7, R18).
 
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures::FutureExt;
 use futures::future::Either;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::exit::{Exit, IntoExit, Panic};
 use crate::runtime::context::Context;
@@ -14,10 +18,34 @@ use crate::runtime::incarnation::{Incarnation, Life};
 use crate::runtime::interpose::Run;
 use crate::runtime::mailbox::Payload;
 use crate::runtime::panics;
+use crate::runtime::shared::Shared;
 
 /// Spawns a task. Whoever calls this owns it: the processor, or an incarnation.
 pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
     tokio::spawn(future).abort_handle()
+}
+
+/// Spawns the processor, and on a multi-thread runtime the task that makes way for it.
+///
+/// A panic of the processor is a fault of this crate: whoever awaits the tree's end meets it, and no
+/// code of the tree is polled any more.
+pub(super) fn spawn_processor(
+    processor: impl Future<Output = ()> + Send + 'static,
+    shared: Arc<Shared>,
+) {
+    let way = match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => None,
+        _ => Some(AbortOnDropHandle::new(tokio::spawn(
+            shared.clone().make_way(),
+        ))),
+    };
+    spawn(async move {
+        let _way = way;
+        if let Err(payload) = AssertUnwindSafe(processor).catch_unwind().await {
+            shared.abandon();
+            shared.thrown.lock().get_or_insert(payload);
+        }
+    });
 }
 
 /// What became of supervised code.

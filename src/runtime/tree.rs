@@ -18,9 +18,9 @@ use crate::tree::{Failure, Report, Snapshot};
 
 /// A running tree.
 ///
-/// Cheap to clone. When the last clone and the last [`Ending`] are dropped, all of the tree is
-/// aborted: no code of it is polled again after its present poll. Contexts, children and event
-/// streams do not keep it alive.
+/// Cheap to clone. When the last clone is dropped, all of the tree is aborted: no code of it is
+/// polled again after its present poll. Contexts, children, event streams and the futures of its end
+/// do not keep it alive: hold the tree while you await its stop.
 #[derive(Clone)]
 pub struct Tree {
     handle: Arc<Handle>,
@@ -77,13 +77,13 @@ impl Tree {
     /// The future panics with the panic of a runnable under
     /// [`propagate_panics`](crate::Supervisor::propagate_panics).
     pub fn ended(&self) -> Ending {
-        let handle = self.handle.clone();
+        let shared = self.handle.shared.clone();
+        let mut outcome = self.handle.outcome.clone();
         Ending(Box::pin(async move {
-            let mut outcome = handle.outcome.clone();
             let ended = outcome.wait_for(Option::is_some).await;
             match ended.ok().and_then(|result| result.clone()) {
                 Some(result) => result,
-                None => Err(vanished(&handle.shared)),
+                None => Err(vanished(&shared)),
             }
         }))
     }
@@ -175,7 +175,7 @@ impl fmt::Debug for Tree {
     }
 }
 
-/// A future of how a tree ended. It keeps the tree alive as a [`Tree`] does.
+/// A future of how a tree ended. It does not keep the tree alive, and dropping it changes nothing.
 pub struct Ending(BoxFuture<'static, Result<Report, Failure>>);
 
 impl Future for Ending {

@@ -41,6 +41,8 @@ impl Harness {
 
     /// Waits until nothing more will happen by itself (R12). Backoffs end in the meantime.
     ///
+    /// A node that is healthy counts as settled, whatever its code does between two awaits.
+    ///
     /// # Panics
     ///
     /// With the list of the nodes that have not settled.
@@ -72,7 +74,7 @@ impl Harness {
         }
     }
 
-    /// Waits until the node at a path is in a state, or was for a moment.
+    /// Waits until the node at a path is in a state, or was for a moment since this was called.
     ///
     /// # Panics
     ///

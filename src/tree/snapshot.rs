@@ -23,7 +23,7 @@ pub struct Snapshot {
     pub at: Duration,
     /// Whether every node is healthy, or done or down and ended or leaked (R12).
     pub is_settled: bool,
-    /// Whether every node was healthy or done once since it last fell.
+    /// Whether every node was healthy or done once since it last fell, and the tree runs.
     pub is_ready: bool,
     /// The nodes, each before its children, children in order of declaration.
     pub nodes: Vec<NodeSnapshot>,
@@ -63,9 +63,9 @@ pub struct NodeSnapshot {
     pub told: Option<(Told, Path)>,
     /// How far up the stop ladder it was taken.
     pub rung: Rung,
-    /// How many owned tasks and holds had not ended when its code returned, while some have not.
+    /// How many owned tasks and holds of a returned incarnation have not ended.
     pub ending: usize,
-    /// The names of the holds among them, and of those that have leaked; the processor knows them.
+    /// The names of the holds among them.
     pub holds: Vec<String>,
     /// Whether it does not keep the tree from being settled.
     pub is_settled: bool,
