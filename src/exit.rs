@@ -4,6 +4,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// How an incarnation returned.
@@ -16,7 +17,7 @@ pub enum Exit {
     /// The runnable returned `Ok` or `()`.
     Returned,
     /// The runnable returned an error.
-    Failed(Arc<dyn Error + Send + Sync>),
+    Failed(Fault),
     /// The runnable panicked.
     Panicked(Panic),
     /// The task ended without returning: aborted by the stop ladder or from outside, or dropped
@@ -27,7 +28,7 @@ pub enum Exit {
 impl Exit {
     /// The exit of a runnable that returned this error.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed(error.into().into())
+        Self::Failed(Fault(Arc::new(Kept(Some(error.into())))))
     }
 
     /// Whether the runnable returned without an error.
@@ -40,9 +41,48 @@ impl Exit {
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Failed(error) => Some(error.as_ref()),
+            Self::Failed(fault) => Some(fault.error()),
             Self::Returned | Self::Panicked(_) | Self::Aborted => None,
         }
+    }
+}
+
+/// The error that a runnable returned; cheap to clone.
+#[derive(Clone)]
+pub struct Fault(Arc<Kept>);
+
+/// Present until it is dropped, which is code of the user's and may panic wherever the last clone of
+/// the evidence goes.
+struct Kept(Option<Box<dyn Error + Send + Sync>>);
+
+impl Fault {
+    /// The error itself.
+    #[must_use]
+    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        let error = self.0.0.as_deref();
+        error.expect("the error is there until its last owner is dropped")
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let error = self.0.take();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(error))) {
+            // Dropping the payload might panic again.
+            std::mem::forget(payload);
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.error(), f)
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.error(), f)
     }
 }
 

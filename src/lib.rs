@@ -103,7 +103,7 @@ pub mod testing;
 pub mod tree;
 
 pub use crate::adapters::{periodic, serve_tcp};
-pub use crate::exit::{Exit, IntoExit, Panic};
+pub use crate::exit::{Exit, Fault, IntoExit, Panic};
 pub use crate::name::{NAME_LENGTH_MAX, Name, NameError};
 pub use crate::path::Path;
 pub use crate::runtime::{

@@ -18,6 +18,7 @@ pub struct Path(Arc<Link>);
 struct Link {
     parent: Option<Path>,
     name: Name,
+    depth: usize,
 }
 
 impl Path {
@@ -27,6 +28,7 @@ impl Path {
         Self(Arc::new(Link {
             parent: None,
             name: Name::root(),
+            depth: 0,
         }))
     }
 
@@ -36,6 +38,7 @@ impl Path {
         Self(Arc::new(Link {
             parent: Some(self.clone()),
             name,
+            depth: self.depth() + 1,
         }))
     }
 
@@ -54,7 +57,7 @@ impl Path {
     /// How many names stand before the last one; 0 for the root.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.ancestors().count() - 1
+        self.0.depth
     }
 
     /// The path itself, its parent's, and so on up to the root.

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use perennial::{Backoff, Context, RunError, Strategy, Supervisor, runnable};
+use perennial::{Backoff, Context, RunError, Runnable, Strategy, Supervisor, runnable};
 use tokio::sync::Notify;
 
 /// Takes its time to drop, and notes whether somebody started meanwhile.
@@ -27,6 +27,19 @@ impl Drop for Slow {
         drop(started);
         self.overlaps.fetch_or(next.is_ok(), Ordering::SeqCst);
     }
+}
+
+/// Fails whenever it is told to.
+fn fragile(fail: Arc<Notify>) -> impl Runnable + Clone {
+    let run = move |ctx: Context| {
+        let fail = fail.clone();
+        async move {
+            ctx.healthy();
+            ctx.until_cancelled(fail.notified()).await;
+            Err::<(), _>("told to fail")
+        }
+    };
+    runnable(run).backoff(Backoff::none())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,7 +64,7 @@ async fn an_aborted_incarnation_is_gone_before_the_next_one_starts() {
             async move {
                 if ctx.last_exit().is_some() {
                     // Nobody may listen any more.
-                    drop(start.send(()));
+                    let _ = start.send(());
                     again.notify_one();
                 }
                 let _slow = Slow {
@@ -64,23 +77,13 @@ async fn an_aborted_incarnation_is_gone_before_the_next_one_starts() {
             }
         })
     };
-    let fragile = {
-        let fail = fail.clone();
-        runnable(move |ctx: Context| {
-            let fail = fail.clone();
-            async move {
-                ctx.healthy();
-                ctx.until_cancelled(fail.notified()).await;
-                Err::<(), _>("told to fail")
-            }
-        })
-    };
+    let fragile = fragile(fail.clone());
     let root = move |ctx: Context| {
         let (deaf, fragile) = (deaf.clone(), fragile.clone());
         async move {
             ctx.group("pair", Strategy::OneForAll)
                 .run("deaf", deaf.grace(Duration::ZERO))
-                .run("fragile", fragile.backoff(Backoff::none()))
+                .run("fragile", fragile)
                 .start()?;
             ctx.done();
             Ok::<(), RunError>(())

@@ -8,9 +8,9 @@ use futures::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-use crate::{Configured, Context, Exit, IntoExit, runnable};
+use crate::{Configured, Context, Exit, IntoExit, RunError, runnable};
 
-/// How long the listener rests when the system has no room for another connection.
+/// How long the listener rests when the system cannot give it a connection.
 const REST: Duration = Duration::from_millis(100);
 
 /// Makes a runnable that accepts connections and serves each in a child of a pool of its own.
@@ -19,9 +19,11 @@ const REST: Duration = Duration::from_millis(100);
 /// are not started again. When the listener falls or stops, its connections are asked to stop too.
 ///
 /// The socket is bound by whoever calls this, so that a port in use is its error, and is shared by
-/// all incarnations: while the listener starts again, clients wait in the backlog and are not
-/// refused. When the system has no room for another connection (descriptors, memory), the listener
-/// rests for 100 ms and goes on; its other errors are the runnable's.
+/// all incarnations: while the listener starts again, clients wait in the backlog (128 for a socket
+/// of [`TcpListener::bind`]; [`TcpSocket`](tokio::net::TcpSocket) sets another) and are not refused.
+/// When the system has no connection to give, as with too many open files, the listener says so to
+/// `tracing`, rests for 100 ms and goes on. A connection beyond the most children of a node is
+/// closed.
 ///
 /// # Examples
 ///
@@ -58,11 +60,7 @@ where
     })
 }
 
-async fn accept<F, Fut>(
-    context: &Context,
-    listener: &TcpListener,
-    serve: F,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+async fn accept<F, Fut>(context: &Context, listener: &TcpListener, serve: F) -> Result<(), RunError>
 where
     F: Fn(Context, TcpStream) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output: IntoExit> + Send + 'static,
@@ -77,10 +75,10 @@ where
                 drop(pool.start(move |context: Context| serve(context, stream)));
             }
             Err(error) if is_of_one_connection(&error) => {}
-            Err(error) if is_out_of_room(&error) => {
+            Err(error) => {
+                tracing::warn!(target: "perennial", path = %context.path(), %error, "cannot accept");
                 context.until_cancelled(sleep(REST)).await;
             }
-            Err(error) => return Err(error.into()),
         }
     }
     Ok(())
@@ -94,16 +92,4 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
     )
-}
-
-/// Errors that pass when others close what they have open: EMFILE, ENFILE, ENOBUFS, ENOMEM.
-fn is_out_of_room(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    const OUT_OF_ROOM: [i32; 4] = [24, 23, 105, 12];
-    #[cfg(not(unix))]
-    const OUT_OF_ROOM: [i32; 0] = [];
-
-    error
-        .raw_os_error()
-        .is_some_and(|code| OUT_OF_ROOM.contains(&code))
 }

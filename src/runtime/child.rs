@@ -10,7 +10,7 @@ use crate::runtime::address::Address;
 use crate::runtime::error::{FirstStartError, HealthyError};
 use crate::runtime::mailbox::Message;
 use crate::runtime::shared::Shared;
-use crate::tree::{Evidence, State};
+use crate::tree::{Evidence, FirstStart, State, View};
 
 /// A child, through all of its incarnations while its parent's incarnation lives.
 ///
@@ -30,14 +30,26 @@ pub struct Ended {
     pub state: State,
     /// The evidence of its last exit, or `None` if it never started.
     pub evidence: Option<Arc<Evidence>>,
+    /// How its first incarnation fared.
+    first_start: FirstStart,
 }
 
 impl Ended {
-    /// What is known of a place whose tree is gone.
-    fn vanished() -> Self {
+    /// How a place looked last.
+    pub(crate) fn of(last: View) -> Self {
+        Self {
+            state: last.state,
+            evidence: last.last_exit,
+            first_start: last.first_start,
+        }
+    }
+
+    /// What is known of a place that the tree never had, or whose tree is gone.
+    pub(crate) const fn never() -> Self {
         Self {
             state: State::Canceled,
             evidence: None,
+            first_start: None,
         }
     }
 }
@@ -87,9 +99,11 @@ impl Child {
     ///
     /// Cancel safe.
     pub async fn first_start(&self) -> Result<(), FirstStartError> {
-        let path = || self.path().clone();
         let answer = self.ask(Question::FirstStart).await;
-        answer.unwrap_or_else(|| Err(FirstStartError::Stopped { path: path() }))
+        answer.unwrap_or_else(|| {
+            let last = self.address.ended().map(|ended| &ended.first_start);
+            has_started(last.and_then(Option::as_ref), self.path())
+        })
     }
 
     /// Waits until the child is done or down and has ended, or its place is gone.
@@ -102,11 +116,7 @@ impl Child {
     pub async fn ended(&self) -> Ended {
         match self.ask(Question::Ended).await {
             Some(ended) => ended,
-            None => self
-                .address
-                .ended()
-                .cloned()
-                .unwrap_or_else(Ended::vanished),
+            None => self.address.ended().cloned().unwrap_or_else(Ended::never),
         }
     }
 
@@ -115,12 +125,28 @@ impl Child {
         let (reply, answer) = oneshot::channel();
         let (address, question) = (self.address.clone(), question(reply));
         self.shared.mailbox.tell(Message::Ask { address, question });
-        answer.await.ok()
+        self.shared.mailbox.answer(answer).await
     }
 }
 
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Child").field(self.path()).finish()
+    }
+}
+
+/// Says how the first incarnation of a place fared that has no other chance to start.
+pub(super) fn has_started(
+    first_start: Option<&Result<(), Option<Arc<Evidence>>>>,
+    path: &Path,
+) -> Result<(), FirstStartError> {
+    let path = path.clone();
+    match first_start {
+        Some(Ok(())) => Ok(()),
+        Some(Err(Some(source))) => {
+            let source = source.clone();
+            Err(FirstStartError::Exited { path, source })
+        }
+        Some(Err(None)) | None => Err(FirstStartError::Stopped { path }),
     }
 }

@@ -53,17 +53,23 @@ pub(crate) struct Timer {
 
 impl Timer {
     /// Starts counting now.
+    ///
+    /// # Panics
+    ///
+    /// If it is tokio's clock, and the runtime has no time.
     pub(crate) fn start(clock: Clock) -> Self {
         let began = match &clock.0 {
             Source::Tokio => Duration::ZERO,
             Source::Manual(time) => *time.borrow(),
         };
+        let start = Instant::now();
+        let sleep = matches!(clock.0, Source::Tokio).then(|| Box::pin(sleep_until(start)));
         Self {
             source: clock.0,
-            start: Instant::now(),
+            start,
             began,
             due: None,
-            sleep: None,
+            sleep,
         }
     }
 

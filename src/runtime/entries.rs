@@ -9,10 +9,11 @@ use crate::runtime::address::Address;
 use crate::runtime::child::Ended;
 use crate::runtime::incarnation::{Incarnation, Life, Start};
 use crate::runtime::mailbox::Declared;
-use crate::runtime::panics::shield;
+use crate::runtime::panics::{drop_shielded, shield};
 use crate::runtime::pool::PoolCell;
 use crate::runtime::runnable::Stored;
 use crate::runtime::shared::Shared;
+use crate::runtime::task::Seated;
 use crate::tree::{Health, Id, Place};
 
 /// The entries of all places, by slot.
@@ -41,7 +42,7 @@ enum Task {
     /// Its incarnation has returned, and it waits for the next one.
     Parked {
         abort: AbortHandle,
-        seat: oneshot::Sender<Incarnation>,
+        seat: oneshot::Sender<Seated>,
     },
 }
 
@@ -90,7 +91,7 @@ impl Entries {
     }
 
     /// Notes that the code of an incarnation is gone, and where its next one may run.
-    pub(super) fn returned(&mut self, id: Id, seat: Option<oneshot::Sender<Incarnation>>) {
+    pub(super) fn returned(&mut self, id: Id, seat: Option<oneshot::Sender<Seated>>) {
         let Some(entry) = self.of(id) else { return };
         entry.task = match (std::mem::replace(&mut entry.task, Task::None), seat) {
             (Task::Runs(abort), Some(seat)) => Task::Parked { abort, seat },
@@ -125,21 +126,23 @@ impl Entries {
             if let Task::Runs(abort) | Task::Parked { abort, .. } = &entry.task {
                 abort.abort();
             }
-            if let Stored::Pool(pool) = &entry.stored {
-                pool.close();
-            }
             if let Some(life) = &entry.life {
-                life.ask();
+                // Whoever hears it wakes up, which runs code of the user's.
+                let _ = shield(|| life.ask());
             }
             entry.abort_owned();
-            drop_shielded(entry.stored);
+            entry.drop_code();
         }
     }
 
-    /// Drops the code of everything; what has leaked goes on alone.
-    pub(super) fn end_all(&mut self) {
+    /// Drops the code of everything, and tells those who hold a place how it looked last. What has
+    /// leaked goes on alone.
+    pub(super) fn end_all(&mut self, last: impl Fn(Place) -> Option<Ended>) {
         for entry in self.0.drain(..).flatten() {
-            drop_shielded(entry.stored);
+            if let Some(ended) = last(entry.place) {
+                entry.address.end(ended);
+            }
+            entry.drop_code();
         }
     }
 
@@ -155,7 +158,7 @@ impl Entries {
         if let Some(pool) = &entry.pool {
             pool.forget();
         }
-        drop_shielded(entry.stored);
+        entry.drop_code();
     }
 
     pub(super) fn address(&mut self, place: Place) -> Option<&Arc<Address>> {
@@ -175,21 +178,32 @@ impl Entry {
     /// Runs an incarnation, in the task of the last one where that is still there (R7).
     fn launch(&mut self, incarnation: Incarnation) {
         let task = std::mem::replace(&mut self.task, Task::None);
-        let incarnation = match task {
-            Task::Parked { abort, seat } => match seat.send(incarnation) {
-                Ok(()) => return self.task = Task::Runs(abort),
-                Err(incarnation) => incarnation,
-            },
-            Task::None | Task::Runs(_) | Task::Aborted => incarnation,
-        };
-        self.task = match &mut self.stored {
-            Stored::Again(run) => Task::Runs(run.clone().launch(incarnation)),
-            Stored::Once(run) => match run.take() {
+        self.task = match (&mut self.stored, task) {
+            (Stored::Again(run), Task::Parked { abort, seat }) => {
+                let runnable = run.clone().into_any();
+                match seat.send(Seated {
+                    runnable,
+                    incarnation,
+                }) {
+                    Ok(()) => Task::Runs(abort),
+                    Err(seated) => Task::Runs(run.clone().launch(seated.incarnation)),
+                }
+            }
+            (Stored::Again(run), _) => Task::Runs(run.clone().launch(incarnation)),
+            (Stored::Once(run), _) => match run.take() {
                 Some(run) => Task::Runs(run.launch_once(incarnation)),
                 None => Task::None,
             },
-            Stored::Pool(_) => Task::None,
+            (Stored::Pool(_), _) => Task::None,
         };
+    }
+
+    /// Drops the code of a place that is gone. A pool that is gone takes no children.
+    fn drop_code(self) {
+        if let Stored::Pool(pool) = &self.stored {
+            pool.close();
+        }
+        drop_shielded(self);
     }
 
     fn abort_owned(&self) {
@@ -197,9 +211,4 @@ impl Entry {
             life.abort_owned();
         }
     }
-}
-
-/// Dropping code runs code of the user's.
-pub(super) fn drop_shielded<T>(value: T) {
-    let _ = shield(|| drop(value));
 }

@@ -11,9 +11,10 @@ use crate::exit::{Exit, Panic};
 use crate::path::Path;
 use crate::runtime::address::Address;
 use crate::runtime::error::OwnError;
-use crate::runtime::ledger::{Ledger, Owned, Stage};
-use crate::runtime::mailbox::{Message, Payload, Task};
+use crate::runtime::ledger::{Belonging, Ledger, Stage};
+use crate::runtime::mailbox::{Message, Payload, Remains};
 use crate::runtime::shared::Shared;
+use crate::runtime::task::Seated;
 use crate::tree::{Evidence, Health, Id, Signal};
 
 /// How an incarnation came to be.
@@ -90,8 +91,9 @@ impl Life {
     }
 
     pub(crate) fn token(&self) -> CancellationToken {
+        // Under the lock under which the cancellation looks for it.
+        let _ledger = self.ledger();
         let token = self.token.get_or_init(CancellationToken::new).clone();
-        // It may have been made just after the cancellation looked for it.
         if self.is_cancelled() {
             token.cancel();
         }
@@ -101,7 +103,10 @@ impl Life {
     fn cancel(&self) {
         self.is_cancelled.store(true, Ordering::Release);
         self.cancelled.notify_waiters();
-        if let Some(token) = self.token.get() {
+        let ledger = self.ledger();
+        let token = self.token.get().cloned();
+        drop(ledger);
+        if let Some(token) = token {
             token.cancel();
         }
     }
@@ -128,7 +133,7 @@ impl Life {
         let mut ledger = self.ledger();
         ledger.is_aborted = true;
         for owned in ledger.owned.values() {
-            if let Owned::Task(Some(task)) = owned {
+            if let Belonging::Task(Some(task)) = owned {
                 task.abort();
             }
         }
@@ -138,14 +143,14 @@ impl Life {
     pub(crate) fn left(&self) -> (usize, Vec<String>) {
         let ledger = self.ledger();
         let holds = ledger.owned.values().filter_map(|owned| match owned {
-            Owned::Hold(what) => Some(what.to_string()),
-            Owned::Task(_) => None,
+            Belonging::Hold(what) => Some(what.to_string()),
+            Belonging::Task(_) => None,
         });
         (ledger.owned.len(), holds.collect())
     }
 
     /// Makes the incarnation own something, until [`disown`](Self::disown).
-    pub(super) fn own(&self, owned: Owned) -> Result<u64, OwnError> {
+    pub(super) fn own(&self, owned: Belonging) -> Result<u64, OwnError> {
         let mut ledger = self.ledger();
         match ledger.stage {
             Stage::Starting | Stage::Serving | Stage::Asked => Ok(ledger.own(owned)),
@@ -164,7 +169,7 @@ impl Life {
     }
 
     /// Reports the exit, through the queue that carried the incarnation's last words (L6).
-    fn exited(&self, exit: Exit, task: Task) {
+    fn exited(&self, exit: Exit, remains: Remains) {
         let mut ledger = self.ledger();
         ledger.advance(Stage::Returned);
         let left = ledger.owned.len();
@@ -172,7 +177,7 @@ impl Life {
             id: self.id(),
             exit,
             left,
-            task,
+            remains,
         });
         drop(ledger);
         drop(rejected);
@@ -203,31 +208,31 @@ impl Incarnation {
 
     /// Reports the exit of an incarnation whose task stays for the next one, and returns the seat
     /// in which that one is put, or which is dropped when there will be none.
-    pub(crate) fn report_and_park(mut self, exit: Exit) -> oneshot::Receiver<Self> {
+    pub(crate) fn report_and_park(mut self, exit: Exit) -> oneshot::Receiver<Seated> {
         let (seat, next) = oneshot::channel();
-        self.report(exit, Task::Parked(seat));
+        self.report(exit, Remains::Parked(seat));
         next
     }
 
     /// Reports the exit of an incarnation whose task ends with it.
     pub(crate) fn report_gone(mut self, exit: Exit) {
-        self.report(exit, Task::Gone);
+        self.report(exit, Remains::Gone);
     }
 
     pub(crate) fn report_panic(mut self, panic: Panic, payload: Payload) {
-        self.report(Exit::Panicked(panic), Task::Panicked(payload));
+        self.report(Exit::Panicked(panic), Remains::Panicked(payload));
     }
 
-    fn report(&mut self, exit: Exit, task: Task) {
+    fn report(&mut self, exit: Exit, remains: Remains) {
         self.is_reported = true;
-        self.life.exited(exit, task);
+        self.life.exited(exit, remains);
     }
 }
 
 impl Drop for Incarnation {
     fn drop(&mut self) {
         if !self.is_reported {
-            self.life.exited(Exit::Aborted, Task::Gone);
+            self.life.exited(Exit::Aborted, Remains::Gone);
         }
     }
 }

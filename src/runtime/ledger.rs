@@ -21,7 +21,7 @@ pub(super) struct Ledger {
     /// How many of the names are children's.
     pub(super) children: usize,
     pub(super) said: [bool; 4],
-    pub(super) owned: BTreeMap<u64, Owned>,
+    pub(super) owned: BTreeMap<u64, Belonging>,
     pub(super) next_owned: u64,
     /// What it owns was aborted; what it still comes to own is aborted at once.
     pub(super) is_aborted: bool,
@@ -43,7 +43,7 @@ pub(super) enum Stage {
 
 /// Something that an incarnation owns.
 #[derive(Debug)]
-pub(super) enum Owned {
+pub(super) enum Belonging {
     /// A task; its handle is there once it was spawned.
     Task(Option<AbortHandle>),
     /// A hold, by name.
@@ -71,7 +71,7 @@ impl Ledger {
         self.names = BTreeSet::new();
     }
 
-    pub(super) fn own(&mut self, owned: Owned) -> u64 {
+    pub(super) fn own(&mut self, owned: Belonging) -> u64 {
         let key = self.next_owned;
         self.next_owned += 1;
         self.owned.insert(key, owned);

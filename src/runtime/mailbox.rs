@@ -16,9 +16,10 @@ use crate::exit::{Exit, Panic};
 use crate::name::Name;
 use crate::runtime::address::Address;
 use crate::runtime::child::Question;
-use crate::runtime::incarnation::{Incarnation, Life};
+use crate::runtime::incarnation::Life;
 use crate::runtime::pool::PoolCell;
 use crate::runtime::runnable::Stored;
+use crate::runtime::task::Seated;
 use crate::tree::{Id, Options, Signal, Snapshot, Strategy};
 
 /// Something that the processor is told or asked.
@@ -39,7 +40,7 @@ pub(crate) enum Message {
         id: Id,
         exit: Exit,
         left: usize,
-        task: Task,
+        remains: Remains,
     },
     /// All that an incarnation owned has ended, after it had returned.
     Ended(Id),
@@ -70,11 +71,11 @@ pub(crate) enum Message {
 pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// What became of the task of an incarnation that returned.
-pub(crate) enum Task {
+pub(crate) enum Remains {
     /// It is gone.
     Gone,
     /// It parks until the next incarnation is put in place, or the seat is dropped.
-    Parked(oneshot::Sender<Incarnation>),
+    Parked(oneshot::Sender<Seated>),
     /// It is gone after a panic that threw this.
     Panicked(Payload),
 }
@@ -110,6 +111,22 @@ impl Mailbox {
     /// What is given back may hold code of the user's: it is not dropped under a lock.
     pub(crate) fn send(&self, message: Message) -> Result<(), Message> {
         self.0.send(message).map_err(|rejected| rejected.0)
+    }
+
+    /// Waits until the tree has ended.
+    ///
+    /// What was queued while it ended is not heard, and not given back either.
+    async fn closed(&self) {
+        self.0.closed().await;
+    }
+
+    /// Waits for the answer to a message, or until there will be none.
+    pub(crate) async fn answer<T>(&self, mut answer: oneshot::Receiver<T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer.ok(),
+            () = self.closed() => answer.try_recv().ok(),
+        }
     }
 
     /// Queues a message that nobody needs to hear if the tree has ended: whoever waits for an

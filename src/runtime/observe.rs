@@ -8,7 +8,8 @@ use crate::runtime::panics::shield;
 use crate::runtime::shared::Shared;
 use crate::tree::{Event, Evidence, State, What};
 
-/// Tells whoever listens. Observers can neither refuse nor reach in.
+/// Tells whoever listens. Observers can neither refuse nor reach in; a subscriber that panics stops
+/// nothing, as every action of the processor is shielded.
 pub(super) fn tell(shared: &Shared, event: Event) {
     trace(&event);
     if !shared.observers.is_heard() {

@@ -8,11 +8,12 @@ use std::task::{self, Poll, ready};
 
 use tokio::sync::oneshot;
 
+use crate::exit::Panic;
 use crate::path::Path;
 use crate::runtime::error::{OwnError, OwnedError};
 use crate::runtime::incarnation::Life;
-use crate::runtime::ledger;
-use crate::runtime::mailbox::Message;
+use crate::runtime::ledger::Belonging;
+use crate::runtime::mailbox::{Message, Payload};
 use crate::runtime::task::{self as tasks, Ran};
 
 /// A handle of a task that an incarnation owns: a future of the task's output.
@@ -74,7 +75,7 @@ impl fmt::Debug for Hold {
 }
 
 pub(super) fn hold(life: &Arc<Life>, what: Cow<'static, str>) -> Result<Hold, OwnError> {
-    let key = life.own(ledger::Owned::Hold(what.clone()))?;
+    let key = life.own(Belonging::Hold(what.clone()))?;
     Ok(Hold {
         life: life.clone(),
         key,
@@ -87,7 +88,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send,
 {
-    let key = life.own(ledger::Owned::Task(None))?;
+    let key = life.own(Belonging::Task(None))?;
     let guard = Hold {
         life: life.clone(),
         key,
@@ -95,43 +96,65 @@ where
     };
     let (reply, output) = oneshot::channel();
     let path = life.path().clone();
-    let abort = tasks::spawn(async move {
-        // Dropped last: the task has ended when its future and its output are gone.
-        let guard = guard;
-        run(&guard.life, future, reply).await;
-    });
+    let task = Task {
+        future,
+        reply,
+        guard,
+    };
+    let abort = tasks::spawn(&life.shared.runtime, task.run());
     let mut ledger = life.ledger();
     if ledger.is_aborted {
         abort.abort();
-    } else if let Some(ledger::Owned::Task(handle)) = ledger.owned.get_mut(&key) {
+    } else if let Some(Belonging::Task(handle)) = ledger.owned.get_mut(&key) {
         *handle = Some(abort);
     }
     drop(ledger);
     Ok(Owned { output, path })
 }
 
-async fn run<F: Future>(
-    life: &Arc<Life>,
+/// An owned task. Its fields are dropped in this order: it has ended when its future is gone.
+struct Task<F: Future> {
     future: F,
     reply: oneshot::Sender<Result<F::Output, OwnedError>>,
-) {
-    let path = || life.path().clone();
-    let result = match tasks::poll_supervised(life, pin!(Some(future))).await {
-        Ran::Returned(output) => Ok(output),
-        Ran::Abandoned => Err(OwnedError::Aborted { path: path() }),
-        Ran::Panicked(panic, payload) => {
-            let told = panic.clone();
-            life.shared.mailbox.tell(Message::OwnedPanicked {
-                id: life.id(),
-                panic: told,
-                payload,
-            });
-            Err(OwnedError::Panicked {
-                path: path(),
-                panic,
-            })
+    guard: Hold,
+}
+
+impl<F: Future> Task<F> {
+    async fn run(self) {
+        // Dropped last, too.
+        let guard = self.guard;
+        let life = &guard.life;
+        let span = life.span();
+        let mut code = pin!(Some(self.future));
+        let ran = tasks::poll_supervised(life, &span, code.as_mut()).await;
+        let ran = ran.and_then(|output| {
+            let dropped = tasks::supervise(life, &span, || code.set(None));
+            dropped.and_then(|()| Ran::Returned(output))
+        });
+        let result = match ran {
+            Ran::Returned(output) => Ok(output),
+            Ran::Abandoned => Err(OwnedError::Aborted {
+                path: life.path().clone(),
+            }),
+            Ran::Panicked(panic, payload) => Err(fail(life, panic, payload)),
+        };
+        // If nobody wants the output, dropping it runs code of the user's.
+        let reply = self.reply;
+        let replied = tasks::supervise(life, &span, || drop(reply.send(result)));
+        if let Ran::Panicked(panic, payload) = replied {
+            fail(life, panic, payload);
         }
+    }
+}
+
+/// Tells the tree of a panic, which fails the owner.
+fn fail(life: &Life, panic: Panic, payload: Payload) -> OwnedError {
+    let (id, path) = (life.id(), life.path().clone());
+    let told = Message::OwnedPanicked {
+        id,
+        panic: panic.clone(),
+        payload,
     };
-    // Nobody may want the output any more.
-    drop(reply.send(result));
+    life.shared.mailbox.tell(told);
+    OwnedError::Panicked { path, panic }
 }

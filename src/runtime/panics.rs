@@ -49,7 +49,8 @@ fn see(info: &PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string);
     let message = message(info.payload());
     let panic = Panic::with_backtrace(message, location, Backtrace::capture());
-    SEEN.with(|seen| *seen.borrow_mut() = Some(panic));
+    // Nor has such a thread a place for what was seen.
+    let _ = SEEN.try_with(|seen| seen.replace(Some(panic)));
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -60,21 +61,32 @@ fn message(payload: &(dyn Any + Send)) -> String {
 
 /// Runs supervised code, and catches its panic.
 pub(crate) fn catch<T>(hook: Hook, run: impl FnOnce() -> T) -> Result<T, (Panic, Payload)> {
-    let outer = HOOK.replace(hook);
+    let (outer, outer_seen) = (HOOK.replace(hook), SEEN.take());
     let result = catch_unwind(AssertUnwindSafe(run));
     HOOK.set(outer);
+    let seen = SEEN.replace(outer_seen);
     result.map_err(|payload| {
-        let seen = SEEN.with(|seen| seen.borrow_mut().take());
-        // Nobody saw it if the program has replaced the hook since.
-        (
-            seen.unwrap_or_else(|| Panic::new(message(payload.as_ref()), None)),
-            payload,
-        )
+        let text = message(payload.as_ref());
+        // The hook does not see what is resumed, and the code may have caught what it saw.
+        let seen = seen.filter(|seen| seen.message() == text);
+        (seen.unwrap_or_else(|| Panic::new(text, None)), payload)
     })
 }
 
-/// Runs code of the user's that is not worth a word when it panics, such as the drop of a runnable
-/// or the text of an error.
+/// Runs code of the user's in the processor, such as the drop of a runnable or the text of an error.
+/// Its panic is worth the hook's line, and stops nothing else.
 pub(crate) fn shield<T>(run: impl FnOnce() -> T) -> Option<T> {
-    catch(Hook::Loud, run).ok()
+    match catch(Hook::Loud, run) {
+        Ok(value) => Some(value),
+        Err((_, payload)) => {
+            // A payload may panic when it is dropped, and so may what that throws.
+            std::mem::forget(payload);
+            None
+        }
+    }
+}
+
+/// Drops what may run code of the user's.
+pub(crate) fn drop_shielded<T>(value: T) {
+    let _ = shield(|| drop(value));
 }

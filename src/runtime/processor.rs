@@ -13,16 +13,18 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
 
-use crate::runtime::child::Ended;
+use crate::runtime::address::Address;
+use crate::runtime::child::{Ended, Question};
 use crate::runtime::clock::{Clock, Timer};
-use crate::runtime::entries::{Entries, drop_shielded};
+use crate::runtime::entries::Entries;
 use crate::runtime::incarnation::Start;
-use crate::runtime::mailbox::{Declared, DeclaredGroup, Message, Payload, Task};
+use crate::runtime::mailbox::{Declared, DeclaredGroup, Message, Payload, Remains};
 use crate::runtime::observe;
+use crate::runtime::panics::{drop_shielded, shield};
 use crate::runtime::pool::PoolCell;
 use crate::runtime::shared::Shared;
 use crate::runtime::waits::Waits;
-use crate::tree::{Action, Core, Declaration, Failure, Id, Report, Snapshot, State};
+use crate::tree::{Action, Core, Declaration, Failure, Id, Report, Snapshot};
 
 /// How many messages are taken at once; the clock is read once for each batch.
 const BATCH: usize = 512;
@@ -113,6 +115,7 @@ impl Processor {
                 _ = self.inbox.recv_many(&mut batch, BATCH) => {}
                 () = self.timer.ring() => {}
             }
+            let is_full = batch.len() == BATCH;
             let now = self.timer.now();
             for message in batch.drain(..) {
                 if self.take(now, message) == Next::End {
@@ -120,6 +123,10 @@ impl Processor {
                 }
             }
             next = self.advance();
+            if is_full {
+                // A flood of messages does not keep the thread from others.
+                tokio::task::yield_now().await;
+            }
         }
     }
 
@@ -130,8 +137,9 @@ impl Processor {
 
     fn answer(&mut self) {
         let (core, inbox) = (&self.core, &self.inbox);
-        self.waits
-            .answer(|| inbox.is_empty() && core.is_settled(), core.is_ready());
+        let waits = &mut self.waits;
+        let is_settled = || inbox.is_empty() && core.is_settled();
+        let _ = shield(|| waits.answer(is_settled, core.is_ready()));
     }
 
     /// Takes one message, and does what follows from it.
@@ -151,15 +159,15 @@ impl Processor {
                 id,
                 exit,
                 left,
-                task,
+                remains,
             } => {
-                let seat = match task {
-                    Task::Gone => None,
-                    Task::Parked(seat) => Some(seat),
-                    Task::Panicked(payload) if self.throws == Throws::Panics => {
+                let seat = match remains {
+                    Remains::Gone => None,
+                    Remains::Parked(seat) => Some(seat),
+                    Remains::Panicked(payload) if self.throws == Throws::Panics => {
                         return self.throw(payload);
                     }
-                    Task::Panicked(payload) => {
+                    Remains::Panicked(payload) => {
                         drop_shielded(payload);
                         None
                     }
@@ -175,22 +183,28 @@ impl Processor {
                 drop_shielded(payload);
                 self.core.owned_panicked(now, id, panic);
             }
-            Message::Ask { address, question } => {
-                if let Some(place) = address.place() {
-                    self.waits
-                        .ask(&mut self.core, place, &address.path, question);
-                }
-            }
+            Message::Ask { address, question } => self.hear(&address, question),
             Message::Settled(reply) => self.waits.wait_settled(reply),
             Message::Ready(reply) => self.waits.wait_ready(reply),
             Message::Snapshot(reply) => {
+                let snapshot = self.snapshot();
                 // Who asked may have gone.
-                drop(reply.send(self.snapshot()));
+                let _ = shield(|| drop(reply.send(snapshot)));
             }
             Message::Stop(within) => self.core.stop(now, within),
             Message::Abandoned => return self.abandon(),
         }
         self.act()
+    }
+
+    fn hear(&mut self, address: &Address, question: Question) {
+        if let Some(place) = address.place() {
+            // Whoever is answered wakes up, which runs code of the user's.
+            let _ = shield(|| {
+                self.waits
+                    .ask(&mut self.core, place, &address.path, question)
+            });
+        }
     }
 
     fn run_child(
@@ -232,38 +246,42 @@ impl Processor {
     fn act(&mut self) -> Next {
         while let Some(action) = self.core.next_action() {
             match action {
-                Action::Start {
-                    id,
-                    attempt,
-                    last_exit,
-                } => {
-                    let start = Start {
-                        id,
-                        attempt,
-                        last_exit,
-                    };
-                    self.entries.start(&self.shared, start);
-                }
-                Action::Ask(id) => self.entries.ask(id),
-                Action::Abort(id) => self.entries.abort(id),
-                Action::Changed(place) => {
-                    if let Some(address) = self.entries.address(place) {
-                        self.waits.changed(&self.core, place, &address.path);
-                    }
-                }
-                Action::Forget {
-                    place,
-                    state,
-                    evidence,
-                } => {
-                    self.entries.forget(place, Ended { state, evidence });
-                    self.waits.forget(place);
-                }
-                Action::Event(event) => observe::tell(&self.shared, event),
                 Action::End(result) => return self.end(result),
+                // Cancelling, answering and telling run code of the user's: wakers, subscribers.
+                action => drop(shield(|| self.perform(action))),
             }
         }
         Next::Go
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start {
+                id,
+                attempt,
+                last_exit,
+            } => {
+                let start = Start {
+                    id,
+                    attempt,
+                    last_exit,
+                };
+                self.entries.start(&self.shared, start);
+            }
+            Action::Ask(id) => self.entries.ask(id),
+            Action::Abort(id) => self.entries.abort(id),
+            Action::Changed(place) => {
+                if let Some(address) = self.entries.address(place) {
+                    self.waits.changed(&self.core, place, &address.path);
+                }
+            }
+            Action::Forget { place, last } => {
+                self.entries.forget(place, Ended::of(last));
+                self.waits.forget(place);
+            }
+            Action::Event(event) => observe::tell(&self.shared, event),
+            Action::End(_) => {}
+        }
     }
 
     fn snapshot(&mut self) -> Snapshot {
@@ -278,7 +296,9 @@ impl Processor {
         let last = self.snapshot();
         // Only here is it set.
         drop(self.shared.last.set(last));
-        self.entries.end_all();
+        let core = &self.core;
+        self.entries
+            .end_all(|place| core.view(place).map(Ended::of));
         self.outcome.send_replace(Some(result));
         self.drain()
     }
@@ -291,7 +311,7 @@ impl Processor {
     }
 
     fn throw(&mut self, payload: Payload) -> Next {
-        self.shared.thrown.lock().get_or_insert(payload);
+        self.shared.throw(payload);
         self.abandon()
     }
 
@@ -321,10 +341,7 @@ fn declaration(child: &Declared) -> Declaration {
 
 /// Ends a child whose parent was gone before the tree heard of it.
 fn refuse(child: Declared, pool: Option<Arc<PoolCell>>) {
-    child.address.end(Ended {
-        state: State::Canceled,
-        evidence: None,
-    });
+    child.address.end(Ended::never());
     if let Some(pool) = pool {
         pool.forget();
     }

@@ -1,5 +1,6 @@
 //! Runnables: functions of a context, and the options that travel with them.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -294,6 +295,9 @@ pub(crate) enum Stored {
 /// Spawns a task that runs incarnations of a runnable.
 pub(crate) trait Launch: Send + Sync {
     fn launch(self: Arc<Self>, incarnation: Incarnation) -> AbortHandle;
+
+    /// The runnable for a task that knows its type.
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 impl<F, Fut> Launch for F
@@ -303,6 +307,10 @@ where
 {
     fn launch(self: Arc<Self>, incarnation: Incarnation) -> AbortHandle {
         task::spawn_again(self, incarnation)
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 }
 

@@ -4,24 +4,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::runtime::events::Observers;
 use crate::runtime::interpose::Interpose;
 use crate::runtime::mailbox::{Mailbox, Message, Payload};
-use crate::runtime::panics::Hook;
+use crate::runtime::panics::{self, Hook};
 use crate::tree::Snapshot;
 
 /// What the processor, the contexts and the handles of one tree share.
 pub(crate) struct Shared {
     pub(crate) mailbox: Mailbox,
+    /// Where the tree runs; incarnations own tasks there, whoever spawns them.
+    pub(crate) runtime: Handle,
     pub(crate) observers: Observers,
     pub(crate) interpose: Option<Interpose>,
     pub(crate) children_max: usize,
     /// The last look of the tree, once it has ended.
     pub(crate) last: OnceLock<Snapshot>,
     /// What a panic threw that the caller of `run()` is to meet.
-    pub(crate) thrown: Mutex<Option<Payload>>,
+    thrown: Mutex<Option<Payload>>,
     is_abandoned: AtomicBool,
     /// Wakes the task that makes way for the processor; see [`Shared::say`].
     bell: Notify,
@@ -36,6 +39,7 @@ impl Shared {
     ) -> Self {
         Self {
             mailbox,
+            runtime: Handle::current(),
             observers,
             interpose,
             children_max,
@@ -71,6 +75,23 @@ impl Shared {
 
     pub(crate) fn abandon(&self) {
         self.is_abandoned.store(true, Ordering::Release);
+    }
+
+    /// Keeps what a panic threw; the first one counts.
+    pub(crate) fn throw(&self, payload: Payload) {
+        let later = match &mut *self.thrown.lock() {
+            first @ None => {
+                *first = Some(payload);
+                None
+            }
+            Some(_) => Some(payload),
+        };
+        // Not under the lock: it runs code of the user's.
+        panics::drop_shielded(later);
+    }
+
+    pub(crate) fn thrown(&self) -> Option<Payload> {
+        self.thrown.lock().take()
     }
 
     /// Who hears of a panic in supervised code: the hook that was there before ours is needed

@@ -1,52 +1,59 @@
 //! SIGINT and SIGTERM: the first stops in order, the second at once (R11).
 
 use std::convert::Infallible;
-use std::future::pending;
-use std::io;
 use std::time::Duration;
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::runtime::tree::Tree;
 
-/// Stops a tree at the first signal, with a deadline of zero at the second.
-pub(super) async fn stop(tree: &Tree) -> Infallible {
-    match listen(tree).await {
-        Ok(never) => never,
-        Err(error) => {
-            tracing::error!(target: "perennial", %error, "signals cannot be received");
-            pending().await
-        }
-    }
+/// The signals that stop a tree. From when they are made, none is lost.
+pub(super) struct Signals {
+    #[cfg(unix)]
+    interrupt: Signal,
+    #[cfg(unix)]
+    terminate: Signal,
 }
 
-#[cfg(unix)]
-async fn listen(tree: &Tree) -> io::Result<Infallible> {
-    use tokio::signal::unix::{SignalKind, signal};
+impl Signals {
+    /// # Panics
+    ///
+    /// If the runtime has no I/O driver, or the system refuses to tell of signals.
+    pub(super) fn listen() -> Self {
+        #[cfg(unix)]
+        let catch = |kind| signal(kind).expect("SIGINT and SIGTERM can be caught");
+        Self {
+            #[cfg(unix)]
+            interrupt: catch(SignalKind::interrupt()),
+            #[cfg(unix)]
+            terminate: catch(SignalKind::terminate()),
+        }
+    }
 
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut within = None;
-    loop {
+    #[cfg(unix)]
+    async fn next(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-        ask(tree, &mut within);
     }
-}
 
-#[cfg(not(unix))]
-async fn listen(tree: &Tree) -> io::Result<Infallible> {
-    let mut within = None;
-    loop {
-        tokio::signal::ctrl_c().await?;
-        ask(tree, &mut within);
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
-}
 
-fn ask(tree: &Tree, within: &mut Option<Duration>) {
-    // The report goes to whoever runs the tree.
-    drop(match within.replace(Duration::ZERO) {
-        None => tree.stop(),
-        Some(within) => tree.stop_within(within),
-    });
+    /// Stops a tree at the first signal, with a deadline of zero at each one after it.
+    pub(super) async fn stop(mut self, tree: &Tree) -> Infallible {
+        // The report goes to whoever runs the tree.
+        self.next().await;
+        drop(tree.stop());
+        loop {
+            self.next().await;
+            drop(tree.stop_within(Duration::ZERO));
+        }
+    }
 }

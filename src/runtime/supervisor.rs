@@ -21,7 +21,7 @@ use crate::runtime::panics;
 use crate::runtime::processor::{Parts, Processor, Throws};
 use crate::runtime::runnable::{Runnable, Spec};
 use crate::runtime::shared::Shared;
-use crate::runtime::signals;
+use crate::runtime::signals::Signals;
 use crate::runtime::task;
 use crate::runtime::tree::Tree;
 use crate::tree::{AtRoot, Core, Failure, Report, Settings};
@@ -154,7 +154,8 @@ impl Supervisor {
     ///
     /// # Panics
     ///
-    /// If called outside of a tokio runtime.
+    /// If called outside of a tokio runtime, or in one without time (unless the
+    /// [`clock`](Self::clock) is another).
     #[must_use = "dropping the last handle aborts the tree"]
     pub fn start(self) -> Tree {
         panics::install();
@@ -205,23 +206,24 @@ impl Supervisor {
 
     /// As [`run`](Self::run); SIGINT and SIGTERM stop the tree in order, and a second one at once.
     ///
+    /// The signals are caught from before the start, and for good: tokio gives no signal back to
+    /// the system.
+    ///
     /// # Errors
     ///
     /// As [`run`](Self::run).
     ///
     /// # Panics
     ///
-    /// As [`run`](Self::run), and if the runtime has no I/O driver.
+    /// As [`run`](Self::run), and if the runtime has no I/O driver or the system refuses to tell of
+    /// signals.
     ///
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
     pub async fn run_with_signals(self) -> Result<Report, Failure> {
-        let tree = self.start();
-        tokio::select! {
-            ended = tree.ended() => ended,
-            never = signals::stop(&tree) => match never {},
-        }
+        let signals = Signals::listen();
+        self.start().ended_or_stopped(signals).await
     }
 }
 

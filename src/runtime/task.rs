@@ -1,5 +1,6 @@
-//! The tasks of the runtime: every `tokio::spawn` of the crate, and what runs inside (R7, R18).
+//! The tasks of the runtime: every spawn of the crate, and what runs inside (R7, R18).
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Span;
 
 use crate::exit::{Exit, IntoExit, Panic};
 use crate::runtime::context::Context;
@@ -21,8 +23,11 @@ use crate::runtime::panics;
 use crate::runtime::shared::Shared;
 
 /// Spawns a task. Whoever calls this owns it: the processor, or an incarnation.
-pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-    tokio::spawn(future).abort_handle()
+pub(super) fn spawn(
+    runtime: &Handle,
+    future: impl Future<Output = ()> + Send + 'static,
+) -> AbortHandle {
+    runtime.spawn(future).abort_handle()
 }
 
 /// Spawns the processor, and on a multi-thread runtime the task that makes way for it.
@@ -33,17 +38,17 @@ pub(super) fn spawn_processor(
     processor: impl Future<Output = ()> + Send + 'static,
     shared: Arc<Shared>,
 ) {
-    let way = match Handle::current().runtime_flavor() {
+    let runtime = shared.runtime.clone();
+    let way = match runtime.runtime_flavor() {
         RuntimeFlavor::CurrentThread => None,
-        _ => Some(AbortOnDropHandle::new(tokio::spawn(
-            shared.clone().make_way(),
-        ))),
+        _ => Some(runtime.spawn(shared.clone().make_way())),
     };
-    spawn(async move {
+    let way = way.map(AbortOnDropHandle::new);
+    spawn(&runtime, async move {
         let _way = way;
         if let Err(payload) = AssertUnwindSafe(processor).catch_unwind().await {
             shared.abandon();
-            shared.thrown.lock().get_or_insert(payload);
+            shared.throw(payload);
         }
     });
 }
@@ -56,105 +61,74 @@ pub(super) enum Ran<T> {
     Abandoned,
 }
 
+/// What an incarnation is to run. Its fields are dropped in this order: an abort before the first
+/// poll is reported when nothing of the runnable is left (L1).
+struct Turn<C> {
+    call: C,
+    incarnation: Incarnation,
+}
+
+/// The next incarnation for a task that parks, with its runnable: a parked task owns nothing of the
+/// user's.
+pub(crate) struct Seated {
+    pub(crate) runnable: Arc<dyn Any + Send + Sync>,
+    pub(crate) incarnation: Incarnation,
+}
+
 /// Runs a runnable again and again in one task: whenever an incarnation has returned, the task
 /// parks until the tree puts the next one in place.
-pub(super) fn spawn_again<F, Fut>(runnable: Arc<F>, first: Incarnation) -> AbortHandle
+pub(super) fn spawn_again<F, Fut>(runnable: Arc<F>, incarnation: Incarnation) -> AbortHandle
 where
     F: Fn(Context) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    spawn(async move {
-        // Dropped after the code: an abort is reported when nothing of the incarnation is left (L1).
-        let mut incarnation = first;
-        let mut code = pin!(None);
-        loop {
-            let ran = run(
-                &incarnation.life,
-                |context| runnable(context),
-                code.as_mut(),
-            )
-            .await;
-            let Some(seat) = report(incarnation, ran) else {
+    let runtime = incarnation.life.shared.runtime.clone();
+    let call = move |context| runnable(context);
+    let first = take_turn(Turn { call, incarnation });
+    spawn(&runtime, async move {
+        let mut seat = first.await;
+        while let Some(parked) = seat {
+            let Ok(Seated {
+                runnable,
+                incarnation,
+            }) = parked.await
+            else {
                 return;
             };
-            let Ok(next) = seat.await else { return };
-            incarnation = next;
+            let runnable = runnable.downcast::<F>();
+            let runnable = runnable.expect("a seat is filled with the runnable of its place");
+            let turn = Turn {
+                call: move |context| runnable(context),
+                incarnation,
+            };
             // A runnable that returns at once, for ever, lets others run in between.
             tokio::task::yield_now().await;
+            seat = take_turn(turn).await;
         }
     })
 }
 
 /// Runs a runnable once.
-pub(super) fn spawn_once<F, Fut>(runnable: F, incarnation: Incarnation) -> AbortHandle
+pub(super) fn spawn_once<F, Fut>(call: F, incarnation: Incarnation) -> AbortHandle
 where
     F: FnOnce(Context) -> Fut + Send + 'static,
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    spawn(async move {
-        let mut code = pin!(None);
-        let ran = run(&incarnation.life, runnable, code.as_mut()).await;
-        // The seat is dropped: there is nothing left to run here.
-        drop(report(incarnation, ran));
-    })
+    let runtime = incarnation.life.shared.runtime.clone();
+    // The seat is dropped: there is nothing left to run here.
+    spawn(&runtime, take_turn(Turn { call, incarnation }).map(drop))
 }
 
-/// Runs one incarnation to its end. Its future lives in `code`, once in the task and not in every
-/// frame that it passes, and is gone when this returns.
-async fn run<Fut>(
-    life: &Arc<Life>,
-    call: impl FnOnce(Context) -> Fut,
-    mut code: Pin<&mut Option<Fut>>,
-) -> Ran<Exit>
+/// Runs one incarnation to its end and reports that. Returns the seat in which the next one may be
+/// put, unless the task must end too.
+async fn take_turn<C, Fut>(turn: Turn<C>) -> Option<oneshot::Receiver<Seated>>
 where
+    C: FnOnce(Context) -> Fut,
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    let context = || Context::new(life.clone());
-    let call = || match &life.shared.interpose {
-        None => Either::Left(call(context())),
-        Some(interpose) => {
-            let future = call(context());
-            let run = Run::new(async move { future.await.into_exit() });
-            Either::Right(interpose.wrap(context(), run))
-        }
-    };
-    let ran = match panics::catch(life.shared.hook(), || life.span().in_scope(call)) {
-        Ok(Either::Left(future)) => {
-            code.set(Some(future));
-            let ran = poll_supervised(life, code.as_mut()).await;
-            ran.map(IntoExit::into_exit)
-        }
-        Ok(Either::Right(run)) => poll_supervised(life, pin!(Some(run))).await,
-        Err((panic, payload)) => Ran::Panicked(panic, payload),
-    };
-    match panics::catch(life.shared.hook(), || code.set(None)) {
-        Ok(()) => ran,
-        Err((panic, payload)) => Ran::Panicked(panic, payload),
-    }
-}
-
-/// Polls code of the user's: panics are caught, and nothing is polled once the tree is abandoned.
-pub(super) async fn poll_supervised<F: Future>(
-    life: &Life,
-    mut code: Pin<&mut Option<F>>,
-) -> Ran<F::Output> {
-    let span = life.span();
-    std::future::poll_fn(|cx| {
-        let code = code.as_mut().as_pin_mut();
-        let Some(code) = code.filter(|_| !life.shared.is_abandoned()) else {
-            return Poll::Ready(Ran::Abandoned);
-        };
-        match panics::catch(life.shared.hook(), || span.in_scope(|| code.poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ran::Returned(output)),
-            Err((panic, payload)) => Poll::Ready(Ran::Panicked(panic, payload)),
-        }
-    })
-    .await
-}
-
-/// Reports how an incarnation returned. `None` if its task must end too.
-fn report(incarnation: Incarnation, ran: Ran<Exit>) -> Option<oneshot::Receiver<Incarnation>> {
+    // Dropped after the code, too.
+    let incarnation = turn.incarnation;
+    let ran = run(&incarnation.life, turn.call, pin!(None)).await;
     match ran {
         Ran::Returned(exit) => Some(incarnation.report_and_park(exit)),
         Ran::Panicked(panic, payload) => {
@@ -168,10 +142,78 @@ fn report(incarnation: Incarnation, ran: Ran<Exit>) -> Option<oneshot::Receiver<
     }
 }
 
+/// Runs the code of one incarnation. Its future lives in `code`, once in the task and not in every
+/// frame that it passes, and is gone when this returns.
+async fn run<Fut>(
+    life: &Arc<Life>,
+    call: impl FnOnce(Context) -> Fut,
+    mut code: Pin<&mut Option<Fut>>,
+) -> Ran<Exit>
+where
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    let span = life.span();
+    let context = || Context::new(life.clone());
+    let call = || match &life.shared.interpose {
+        None => Either::Left(call(context())),
+        Some(interpose) => {
+            let future = call(context());
+            let run = Run::new(async move { future.await.into_exit() });
+            Either::Right(interpose.wrap(context(), run))
+        }
+    };
+    let called = supervise(life, &span, call);
+    match called {
+        Ran::Returned(Either::Left(future)) => {
+            code.set(Some(future));
+            let ran = poll_supervised(life, &span, code.as_mut()).await;
+            let ran = ran.and_then(|output| supervise(life, &span, || output.into_exit()));
+            ran.and_then(|exit| supervise(life, &span, || code.set(None)).map(|()| exit))
+        }
+        Ran::Returned(Either::Right(run)) => poll_supervised(life, &span, pin!(Some(run))).await,
+        Ran::Panicked(panic, payload) => Ran::Panicked(panic, payload),
+        Ran::Abandoned => Ran::Abandoned,
+    }
+}
+
+/// Polls code of the user's until it is ready.
+pub(super) async fn poll_supervised<F: Future>(
+    life: &Life,
+    span: &Span,
+    mut code: Pin<&mut Option<F>>,
+) -> Ran<F::Output> {
+    std::future::poll_fn(|cx| {
+        let code = code.as_mut().as_pin_mut();
+        let code = code.expect("the code is there until it has returned");
+        match supervise(life, span, || code.poll(cx)) {
+            Ran::Returned(Poll::Pending) => Poll::Pending,
+            Ran::Returned(Poll::Ready(output)) => Poll::Ready(Ran::Returned(output)),
+            Ran::Panicked(panic, payload) => Poll::Ready(Ran::Panicked(panic, payload)),
+            Ran::Abandoned => Poll::Ready(Ran::Abandoned),
+        }
+    })
+    .await
+}
+
+/// Runs code of the user's: its panic is caught, and nothing runs once the tree is abandoned.
+pub(super) fn supervise<T>(life: &Life, span: &Span, code: impl FnOnce() -> T) -> Ran<T> {
+    if life.shared.is_abandoned() {
+        return Ran::Abandoned;
+    }
+    match panics::catch(life.shared.hook(), || span.in_scope(code)) {
+        Ok(value) => Ran::Returned(value),
+        Err((panic, payload)) => Ran::Panicked(panic, payload),
+    }
+}
+
 impl<T> Ran<T> {
     fn map<U>(self, change: impl FnOnce(T) -> U) -> Ran<U> {
+        self.and_then(|value| Ran::Returned(change(value)))
+    }
+
+    pub(super) fn and_then<U>(self, then: impl FnOnce(T) -> Ran<U>) -> Ran<U> {
         match self {
-            Self::Returned(value) => Ran::Returned(change(value)),
+            Self::Returned(value) => then(value),
             Self::Panicked(panic, payload) => Ran::Panicked(panic, payload),
             Self::Abandoned => Ran::Abandoned,
         }

@@ -14,6 +14,7 @@ use crate::runtime::error::SettleError;
 use crate::runtime::events::Events;
 use crate::runtime::mailbox::Message;
 use crate::runtime::shared::Shared;
+use crate::runtime::signals::Signals;
 use crate::tree::{Failure, Report, Snapshot};
 
 /// A running tree.
@@ -88,6 +89,34 @@ impl Tree {
         }))
     }
 
+    /// Waits until the tree has ended; SIGINT and SIGTERM stop it in order, and a second one at
+    /// once. For who needs the tree's handle; [`Supervisor::run_with_signals`] catches signals from
+    /// before the start.
+    ///
+    /// [`Supervisor::run_with_signals`]: crate::Supervisor::run_with_signals
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the tree failed.
+    ///
+    /// # Panics
+    ///
+    /// If the runtime has no I/O driver or the system refuses to tell of signals.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the tree runs on, and the signals stay caught.
+    pub async fn ended_with_signals(&self) -> Result<Report, Failure> {
+        self.ended_or_stopped(Signals::listen()).await
+    }
+
+    pub(super) async fn ended_or_stopped(&self, signals: Signals) -> Result<Report, Failure> {
+        tokio::select! {
+            ended = self.ended() => ended,
+            never = signals.stop(self) => match never {},
+        }
+    }
+
     /// How the tree looks now, after all that was said to it before; once it has ended, how it
     /// looked last.
     ///
@@ -151,14 +180,13 @@ impl Tree {
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.handle.shared.mailbox.tell(message(reply));
-        answer.await.ok()
+        self.handle.shared.mailbox.answer(answer).await
     }
 }
 
 /// What is known of a tree whose task is gone: a panic that is to be met here, or nothing.
 fn vanished(shared: &Shared) -> Failure {
-    let thrown = shared.thrown.lock().take();
-    if let Some(payload) = thrown {
+    if let Some(payload) = shared.thrown() {
         resume_unwind(payload);
     }
     Failure {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 
 use crate::path::Path;
-use crate::runtime::child::{Ended, Question};
+use crate::runtime::child::{Ended, Question, has_started};
 use crate::runtime::error::{FirstStartError, HealthyError};
 use crate::tree::{Core, Place, State, View};
 
@@ -24,7 +24,10 @@ impl Waits {
         if let Some(question) = answer(question, &view, path) {
             core.watch(place);
             let questions = self.children.entry(place).or_default();
-            questions.retain(|question| !question.is_dropped());
+            if questions.len() == questions.capacity() {
+                // Before it grows, so that it costs each question O(1).
+                questions.retain(|question| !question.is_dropped());
+            }
             questions.push(question);
         }
     }
@@ -50,13 +53,11 @@ impl Waits {
     }
 
     pub(super) fn wait_settled(&mut self, reply: oneshot::Sender<()>) {
-        self.settled.retain(|reply| !reply.is_closed());
-        self.settled.push(reply);
+        push(&mut self.settled, reply);
     }
 
     pub(super) fn wait_ready(&mut self, reply: oneshot::Sender<()>) {
-        self.ready.retain(|reply| !reply.is_closed());
-        self.ready.push(reply);
+        push(&mut self.ready, reply);
     }
 
     /// Answers those who wait for the whole tree.
@@ -68,6 +69,14 @@ impl Waits {
             tell_all(&mut self.ready);
         }
     }
+}
+
+/// Keeps a reply; before the list grows, those that nobody waits for go.
+fn push(replies: &mut Vec<oneshot::Sender<()>>, reply: oneshot::Sender<()>) {
+    if replies.len() == replies.capacity() {
+        replies.retain(|reply| !reply.is_closed());
+    }
+    replies.push(reply);
 }
 
 fn tell_all(replies: &mut Vec<oneshot::Sender<()>>) {
@@ -95,7 +104,7 @@ fn answer(question: Question, view: &View, path: &Path) -> Option<Question> {
             Some(result) => drop(reply.send(result)),
             None => return Some(Question::Healthy(reply)),
         },
-        Question::FirstStart(reply) => match has_started(view, path) {
+        Question::FirstStart(reply) => match first_start(view, path) {
             Some(result) => drop(reply.send(result)),
             None => return Some(Question::FirstStart(reply)),
         },
@@ -122,26 +131,14 @@ fn is_healthy(view: &View, path: &Path) -> Option<Result<(), HealthyError>> {
     }
 }
 
-fn has_started(view: &View, path: &Path) -> Option<Result<(), FirstStartError>> {
-    let path = path.clone();
-    match &view.first_start {
-        Some(Ok(())) => Some(Ok(())),
-        Some(Err(Some(source))) => Some(Err(FirstStartError::Exited {
-            path,
-            source: source.clone(),
-        })),
-        Some(Err(None)) => Some(Err(FirstStartError::Stopped { path })),
-        None if view.is_taken || view.state == State::Down => {
-            Some(Err(FirstStartError::Stopped { path }))
-        }
-        None => None,
-    }
+/// Says how the first incarnation fared, once that is known.
+fn first_start(view: &View, path: &Path) -> Option<Result<(), FirstStartError>> {
+    let is_over = view.is_taken || view.state == State::Down;
+    let is_known = view.first_start.is_some() || is_over;
+    is_known.then(|| has_started(view.first_start.as_ref(), path))
 }
 
 fn has_ended(view: &View) -> Option<Ended> {
     let is_over = matches!(view.state, State::Done | State::Down);
-    (is_over && view.is_gone).then(|| Ended {
-        state: view.state,
-        evidence: view.last_exit.clone(),
-    })
+    (is_over && view.is_gone).then(|| Ended::of(view.clone()))
 }

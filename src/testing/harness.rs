@@ -86,7 +86,9 @@ impl Harness {
         }
         let reached = async {
             while let Some(event) = events.next().await {
-                if event.is_ok_and(|event| event.path == *path && event.state == state) {
+                let is_it = event.is_ok_and(|event| event.path == *path && event.state == state);
+                // Some states come without an event of their own.
+                if is_it || self.state(path).await == Some(state) {
                     return true;
                 }
             }

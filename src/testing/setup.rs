@@ -38,7 +38,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A test beside the tree that `supervisor` starts.
+    /// A test beside the tree that `supervisor` starts. Its seed is replaced by the test's.
     pub const fn new(supervisor: Supervisor) -> Self {
         Self {
             supervisor,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::tree::event::Event;
 use crate::tree::evidence::Evidence;
 use crate::tree::report::{Failure, Report};
-use crate::tree::state::State;
+use crate::tree::snapshot::View;
 
 /// One incarnation of one node. A late message names an id that is no longer there (L10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,10 +66,8 @@ pub enum Action {
     Forget {
         /// The place.
         place: Place,
-        /// How its last incarnation was read.
-        state: State,
-        /// The evidence of its last exit.
-        evidence: Option<Arc<Evidence>>,
+        /// How it looked last.
+        last: View,
     },
     /// Tell whoever listens.
     Event(Event),

@@ -171,10 +171,11 @@ impl Core {
         let incarnation = self.next_incarnation();
         let mut node = Node::new(child.path, child.options, incarnation);
         node.group = group;
-        if let Some(memory) = self.recall(parent, node.path.name()) {
+        if let Some(mut memory) = self.recall(parent, node.path.name()) {
             node.failures = memory.failures;
             node.last_delay = memory.last_delay;
-            node.memories = (!memory.children.is_empty()).then(|| Box::new(memory.children));
+            let children = std::mem::take(&mut memory.children);
+            node.memories = (!children.is_empty()).then(|| Box::new(children));
         }
         let slot = self.insert(node, Some(parent));
         self.enter(slot, now);

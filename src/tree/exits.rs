@@ -132,15 +132,7 @@ impl Core {
     fn record(&mut self, slot: usize, at: Duration, exit: Exit) -> Arc<Evidence> {
         let node = &mut self.nodes[slot];
         let is_plain = exit.is_ok() && node.condemned.is_none() && node.rung <= Rung::Asked;
-        let evidence = Arc::new(Evidence {
-            path: node.path.clone(),
-            incarnation: node.incarnation,
-            at,
-            state: node.state,
-            exit: Some(exit),
-            cause: node.condemned.clone(),
-        });
-        node.evidence = Some(evidence.clone());
+        let evidence = node.record(at, Some(exit), node.condemned.clone());
         if matches!(node.first, First::Pending) {
             node.first = First::Ended(Some(evidence.clone()));
         }
@@ -174,32 +166,28 @@ impl Core {
                 self.set(slot, now, State::Done);
                 self.tell_event(slot, now, exited);
             }
-            Reading::Down(reason) => {
-                self.nodes[slot].down = reason;
-                self.set(slot, now, State::Down);
-                self.tell_event(slot, now, exited);
-                self.go_down(slot, now, reason);
-            }
+            Reading::Down(reason) => self.exit_down(slot, now, reason, exited),
             Reading::Restart => {
                 self.set(slot, now, State::Canceled);
                 self.tell_event(slot, now, exited);
                 self.restart(slot, now);
             }
             Reading::GiveUp => {
-                self.nodes[slot].down = Down::GaveUp;
-                self.set(slot, now, State::Down);
-                self.tell_event(slot, now, exited);
-                self.go_down(slot, now, Down::GaveUp);
-                self.tell_event(
-                    slot,
-                    now,
-                    What::BudgetSpent {
-                        evidence: evidence.clone(),
-                    },
-                );
+                self.exit_down(slot, now, Down::GaveUp, exited);
+                let spent = What::BudgetSpent {
+                    evidence: evidence.clone(),
+                };
+                self.tell_event(slot, now, spent);
                 self.escalate(slot, now, evidence);
             }
         }
+    }
+
+    fn exit_down(&mut self, slot: usize, now: Duration, reason: Down, exited: What) {
+        self.nodes[slot].down = reason;
+        self.set(slot, now, State::Down);
+        self.tell_event(slot, now, exited);
+        self.go_down(slot, now, reason);
     }
 
     fn go_down(&mut self, slot: usize, now: Duration, reason: Down) {
@@ -259,14 +247,7 @@ impl Core {
     /// After the owner's exit was read, a panic is evidence and changes no state.
     fn report_owned(&mut self, slot: usize, at: Duration, panic: Panic) {
         let node = &self.nodes[slot];
-        let evidence = Arc::new(Evidence {
-            path: node.path.clone(),
-            incarnation: node.incarnation,
-            at,
-            state: node.state,
-            exit: None,
-            cause: Some(Cause::Owned(panic)),
-        });
+        let evidence = node.evidence_of(at, None, Some(Cause::Owned(panic)));
         self.report(slot, Some(evidence.clone()));
         self.tell_event(slot, at, What::OwnedPanicked { evidence });
     }

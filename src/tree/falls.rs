@@ -162,15 +162,7 @@ impl Core {
     /// Reads the exit of a node again whose code has returned already: it has a cause now.
     fn die_of(&mut self, slot: usize, now: Duration, cause: Cause) {
         let node = &mut self.nodes[slot];
-        let evidence = Arc::new(Evidence {
-            path: node.path.clone(),
-            incarnation: node.incarnation,
-            at: now,
-            state: node.state,
-            exit: node.evidence.as_ref().and_then(|last| last.exit.clone()),
-            cause: Some(cause),
-        });
-        node.evidence = Some(evidence.clone());
+        let evidence = node.record(now, node.last_exit(), Some(cause));
         node.age(now);
         if node.options.kind == Kind::Pool {
             self.close_pool(slot);
@@ -216,15 +208,6 @@ impl Core {
     fn leak_evidence(&mut self, top: usize, leaked: usize, at: Duration) -> Arc<Evidence> {
         let leaked = self.leaked_in(leaked);
         let node = &mut self.nodes[top];
-        let evidence = Arc::new(Evidence {
-            path: node.path.clone(),
-            incarnation: node.incarnation,
-            at,
-            state: node.state,
-            exit: node.evidence.as_ref().and_then(|last| last.exit.clone()),
-            cause: Some(Cause::Leaked(leaked)),
-        });
-        node.evidence = Some(evidence.clone());
-        evidence
+        node.record(at, node.last_exit(), Some(Cause::Leaked(leaked)))
     }
 }

@@ -94,12 +94,8 @@ impl Core {
             // The first member to go takes the group along; the others go with the same parent.
             self.groups.try_remove(group);
         }
-        let (state, evidence) = (node.state, node.evidence);
-        self.actions.push_back(Action::Forget {
-            place,
-            state,
-            evidence,
-        });
+        let last = node.view(slot);
+        self.actions.push_back(Action::Forget { place, last });
     }
 
     /// Remembers the attempts of all below a node, by name, before they are discarded (R8).

@@ -78,7 +78,7 @@ pub use self::options::{AtRoot, Grace, Health, Kind, Options, Restart, Settings,
 pub use self::reading::{Reading, Returned, read};
 pub use self::report::{Failure, Outcome, Report, Stop};
 pub use self::signal::{Intent, Signal};
-pub use self::snapshot::{NodeSnapshot, Snapshot, View};
+pub use self::snapshot::{FirstStart, NodeSnapshot, Snapshot, View};
 pub use self::state::{Down, Rung, State, Told, Wait};
 
 /// Times are seconds in JSON.

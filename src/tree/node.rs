@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::exit::Exit;
 use crate::name::Name;
 use crate::path::Path;
 use crate::tree::evidence::{Cause, Evidence};
@@ -59,6 +60,20 @@ pub(super) struct Memory {
 }
 
 pub(super) type Memories = BTreeMap<Name, Memory>;
+
+/// Deep memories are taken apart level by level, so that no depth overflows the stack.
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let mut levels = vec![std::mem::take(&mut self.children)];
+        while let Some(level) = levels.pop() {
+            levels.extend(
+                level
+                    .into_values()
+                    .map(|mut memory| std::mem::take(&mut memory.children)),
+            );
+        }
+    }
+}
 
 /// A node of the tree.
 #[derive(Clone, Debug)]
@@ -168,6 +183,39 @@ impl Node {
         self.condemned = None;
         self.healthy_at = None;
         self.restarts += 1;
+    }
+
+    /// Keeps what is known of an exit, or of why it will be read as dead.
+    pub(super) fn record(
+        &mut self,
+        at: Duration,
+        exit: Option<Exit>,
+        cause: Option<Cause>,
+    ) -> Arc<Evidence> {
+        let evidence = self.evidence_of(at, exit, cause);
+        self.evidence = Some(evidence.clone());
+        evidence
+    }
+
+    pub(super) fn evidence_of(
+        &self,
+        at: Duration,
+        exit: Option<Exit>,
+        cause: Option<Cause>,
+    ) -> Arc<Evidence> {
+        Arc::new(Evidence {
+            path: self.path.clone(),
+            incarnation: self.incarnation,
+            at,
+            state: self.state,
+            exit,
+            cause,
+        })
+    }
+
+    /// How its last incarnation returned, if it did.
+    pub(super) fn last_exit(&self) -> Option<Exit> {
+        self.evidence.as_ref().and_then(|last| last.exit.clone())
     }
 
     pub(super) const fn attempt(&self) -> u32 {

@@ -85,6 +85,10 @@ pub struct NodeSnapshot {
     pub(crate) slot: usize,
 }
 
+/// How the first incarnation of a place fared: healthy, ended (with its exit if it had started), or
+/// neither so far.
+pub type FirstStart = Option<Result<(), Option<Arc<Evidence>>>>;
+
 /// What a handle of a place asks for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -98,7 +102,7 @@ pub struct View {
     /// Whether its parent falls or the tree stops.
     pub is_taken: bool,
     /// How its first incarnation fared: healthy, ended, or neither so far.
-    pub first_start: Option<Result<(), Option<Arc<Evidence>>>>,
+    pub first_start: FirstStart,
     /// How its last incarnation returned.
     pub last_exit: Option<Arc<Evidence>>,
 }
@@ -159,22 +163,11 @@ impl Core {
     /// What a handle of a place asks for, or `None` if the place is gone.
     #[must_use]
     pub fn view(&self, place: Place) -> Option<View> {
-        let node = self
-            .nodes
-            .get(place.slot)
-            .filter(|node| node.born == place.born)?;
-        Some(View {
-            id: self.id(place.slot),
-            state: node.state,
-            is_gone: node.is_gone(),
-            is_taken: node.is_taken(),
-            first_start: match &node.first {
-                First::Pending => None,
-                First::Healthy => Some(Ok(())),
-                First::Ended(evidence) => Some(Err(evidence.clone())),
-            },
-            last_exit: node.evidence.clone(),
-        })
+        let node = self.nodes.get(place.slot);
+        Some(
+            node.filter(|node| node.born == place.born)?
+                .view(place.slot),
+        )
     }
 
     /// Asks for an [`Action::Changed`](crate::tree::Action::Changed) at each change of a place.
@@ -185,6 +178,26 @@ impl Core {
             .filter(|node| node.born == place.born)
         {
             node.is_watched = true;
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn view(&self, slot: usize) -> View {
+        View {
+            id: Id {
+                slot,
+                incarnation: self.incarnation,
+            },
+            state: self.state,
+            is_gone: self.is_gone(),
+            is_taken: self.is_taken(),
+            first_start: match &self.first {
+                First::Pending => None,
+                First::Healthy => Some(Ok(())),
+                First::Ended(evidence) => Some(Err(evidence.clone())),
+            },
+            last_exit: self.evidence.clone(),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! makes sense.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use perennial::tree::{
@@ -136,7 +135,7 @@ impl From<How> for Exit {
     fn from(how: How) -> Self {
         match how {
             How::Ok => Self::Returned,
-            How::Err => Self::Failed(Arc::new(std::io::Error::other("boom"))),
+            How::Err => Self::failed("boom"),
             How::Panic => Self::Panicked(Panic::new("boom", None)),
             How::Abort => Self::Aborted,
         }

@@ -69,7 +69,7 @@ pub(super) fn name(text: &str) -> Name {
 }
 
 pub(super) fn failure() -> Exit {
-    Exit::Failed(Arc::from(Box::from("out of luck")))
+    Exit::failed("out of luck")
 }
 
 pub(super) fn panic() -> Panic {

@@ -1,0 +1,133 @@
+//! The tree of the daemon.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use perennial::{
+    Backoff, Configured, Context, Runnable, Supervisor, Tree, method, periodic, serve_tcp,
+};
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::{
+    args::Args, chaos::Chaos, connection::Connection, expiry::Expiry, keyspace::Keyspace,
+    reporter::Reporter, socket::Socket, store_node::StoreNode,
+};
+
+/// What outlives every incarnation of every part.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    args: Args,
+    store: Arc<StoreNode>,
+    expiry: Arc<Expiry>,
+    reporter: Arc<Reporter>,
+    chaos: Option<Arc<Chaos>>,
+}
+
+impl Daemon {
+    /// A daemon without data.
+    pub(crate) fn new(args: Args) -> Self {
+        let keyspace = Arc::new(Keyspace::default());
+        let chaos = args
+            .chaos_period()
+            .map(|period| Arc::new(Chaos::new(period, args.chaos_parts(), args.seed)));
+        Self {
+            store: Arc::new(StoreNode::new(keyspace.clone())),
+            expiry: Arc::new(Expiry::new(keyspace)),
+            reporter: Arc::default(),
+            chaos,
+            args,
+        }
+    }
+
+    /// The tree, ready to be started.
+    pub(crate) fn supervisor(self: &Arc<Self>) -> Supervisor {
+        let mut supervisor = Supervisor::new(method(self, Self::root))
+            .children_max(self.args.max_connections as usize);
+        if let Some(seed) = self.args.seed {
+            supervisor = supervisor.seed(seed);
+        }
+        match self.chaos.clone() {
+            None => supervisor,
+            Some(chaos) => supervisor.interpose(move |ctx, run| chaos.clone().expose(ctx, run)),
+        }
+    }
+
+    /// Tells which tree this is. Once it is started, and not before, there is one to tell of.
+    pub(crate) fn observe(&self, tree: &Arc<Tree>) {
+        self.reporter.observe(tree);
+    }
+
+    /// How many parts were killed on purpose.
+    pub(crate) fn kills(&self) -> u64 {
+        self.chaos.as_ref().map_or(0, |chaos| chaos.kills())
+    }
+
+    /// Binds the socket and declares the parts. Each falls and rises alone.
+    async fn root(&self, ctx: Context) -> anyhow::Result<()> {
+        let address = self.args.listen;
+        let listener = bind(address).with_context(|| format!("cannot listen on {address}"))?;
+        let address = listener.local_addr()?;
+        let parts = [
+            ctx.run("store", self.part(method(&self.store, StoreNode::run)))?,
+            ctx.run("expiry", self.part(method(&self.expiry, Expiry::run)))?,
+            ctx.run("reporter", self.part(method(&self.reporter, Reporter::run)))?,
+            ctx.run("listener", self.listener(listener))?,
+        ];
+        for part in parts {
+            part.healthy().await?;
+        }
+        if let Some(chaos) = self.chaos.clone() {
+            let period = chaos.period();
+            ctx.run("chaos", periodic(period, move |_| chaos.clone().strike()))?;
+        }
+        // Whoever started the daemon may not want to know.
+        let _ = writeln!(io::stdout(), "listening on {address}");
+        ctx.done();
+        Ok(())
+    }
+
+    /// The part that accepts connections, and serves each in a child of its own.
+    fn listener(&self, listener: TcpListener) -> impl Runnable {
+        let (store, idle_timeout) = (self.store.clone(), self.args.idle_timeout());
+        let serve = move |ctx, stream| {
+            let store = store.clone();
+            async move {
+                let socket = Socket::new(stream, idle_timeout)?;
+                Connection::new(socket, store).run(ctx).await;
+                Ok::<(), io::Error>(())
+            }
+        };
+        self.part(serve_tcp(listener, serve))
+    }
+
+    /// A part as it is run under chaos or without.
+    ///
+    /// The default backoff is right for parts that fail for a reason. Those that are killed for
+    /// none are back in a millisecond.
+    fn part<F>(&self, part: Configured<F>) -> Configured<F> {
+        match self.chaos {
+            None => part,
+            Some(_) => part.backoff(Backoff::constant(Duration::from_millis(1))),
+        }
+    }
+}
+
+/// Binds a socket in which many clients can wait while the listener is being started again.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A daemon that starts again takes its port over from connections that have not timed out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CLIENTS_MAX)
+}
+
+/// Who finds no room to wait in tries again after a second, which is long.
+const WAITING_CLIENTS_MAX: u32 = 1024;

@@ -1,0 +1,57 @@
+//! Where the daemon's program is, and how it comes to be there.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The program of the daemon, of the same profile and features as this test.
+///
+/// An example with tests of its own is not built as a program when tests are, so it is built here.
+pub(crate) fn path() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = env::current_exe().expect("a test is a file");
+        let profile = test.ancestors().nth(2).expect("a test is in PROFILE/deps");
+        if let Some(cargo) = env::var_os("CARGO") {
+            build(Command::new(cargo), profile);
+        }
+        let program = profile.join("examples").join("kv");
+        assert!(
+            program.is_file(),
+            "{} is missing: run this test with `cargo test`, or `cargo build --example kv` first",
+            program.display()
+        );
+        program
+    })
+}
+
+/// Builds the program beside the test; a moment, if there is nothing to build.
+fn build(mut cargo: Command, profile_folder: &Path) {
+    let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
+        None | Some("debug") => "dev",
+        Some(name) => name,
+    };
+    let target = profile_folder
+        .parent()
+        .expect("a profile is in the target folder");
+    cargo.args(["build", "--quiet", "--example", "kv", "--profile", profile]);
+    cargo.arg("--target-dir").arg(target);
+    for (feature, is_enabled) in [
+        ("serde", cfg!(feature = "serde")),
+        ("testing", cfg!(feature = "testing")),
+    ] {
+        if is_enabled {
+            cargo.args(["--features", feature]);
+        }
+    }
+    let cargo = cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = cargo
+        .output()
+        .expect("whoever started this test has a cargo");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "the example kv does not build:\n{errors}"
+    );
+}
