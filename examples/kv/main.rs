@@ -35,7 +35,6 @@ mod socket;
 mod store_node;
 
 mod chaos;
-mod signals;
 
 mod command;
 mod glob;
@@ -48,11 +47,10 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Context;
 use clap::Parser;
 use perennial::{Report, Snapshot};
 
-use crate::{args::Args, signals::Signals, tree::Daemon};
+use crate::{args::Args, tree::Daemon};
 
 /// Runs the daemon until a signal stops it, which is exit code 0, or it fails, which is 1.
 #[tokio::main]
@@ -64,10 +62,9 @@ async fn main() -> anyhow::Result<()> {
         .with_writer(io::stderr)
         .init();
     let daemon = Arc::new(Daemon::new(args));
-    let signals = Signals::new().context("signals cannot be received")?;
     let tree = Arc::new(daemon.supervisor().start());
     daemon.observe(&tree);
-    let report = signals.run(&tree).await?;
+    let report = tree.ended().await?;
     let kills = daemon.kills();
     // Whoever read the standard output may be gone; the report is for nobody else.
     let _ = print(&report, &tree.snapshot().await, kills);

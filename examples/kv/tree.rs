@@ -47,6 +47,7 @@ impl Daemon {
     /// The tree, ready to be started.
     pub(crate) fn supervisor(self: &Arc<Self>) -> Supervisor {
         let mut supervisor = Supervisor::new(method(self, Self::root))
+            .stop_on_signals()
             .children_max(self.args.max_connections as usize);
         if let Some(seed) = self.args.seed {
             supervisor = supervisor.seed(seed);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::exit::Exit;
 use crate::runtime::panics::shield;
 use crate::runtime::shared::Shared;
-use crate::tree::{Event, Evidence, State, What};
+use crate::tree::{Down, Event, Evidence, State, What};
 
 /// Tells whoever listens. Observers can neither refuse nor reach in; a subscriber that panics stops
 /// nothing, as every action of the processor is shielded.
@@ -69,6 +69,11 @@ fn trace(event: &Event) {
         }
         What::Leaked | What::Escalated { .. } => {
             error!(target: "perennial", %path, incarnation, "{what}");
+        }
+        What::Down {
+            reason: Down::Finished,
+        } => {
+            debug!(target: "perennial", %path, incarnation, "{what}");
         }
         What::RestartScheduled { .. } | What::StartedAgain | What::Down { .. } | What::Stopped => {
             info!(target: "perennial", %path, incarnation, "{what}");

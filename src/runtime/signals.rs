@@ -1,12 +1,11 @@
 //! SIGINT and SIGTERM: the first stops in order, the second at once (R11).
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::runtime::tree::Tree;
+use crate::runtime::mailbox::{Mailbox, Message};
 
 /// The signals that stop a tree. From when they are made, none is lost.
 pub(super) struct Signals {
@@ -47,13 +46,13 @@ impl Signals {
     }
 
     /// Stops a tree at the first signal, with a deadline of zero at each one after it.
-    pub(super) async fn stop(mut self, tree: &Tree) -> Infallible {
-        // The report goes to whoever runs the tree.
-        self.next().await;
-        drop(tree.stop());
+    pub(super) async fn stop(mut self, mailbox: Mailbox) {
+        let mut within = None;
         loop {
             self.next().await;
-            drop(tree.stop_within(Duration::ZERO));
+            tracing::info!(target: "perennial", ?within, "a signal stops the tree");
+            mailbox.tell(Message::Stop(within));
+            within = Some(Duration::ZERO);
         }
     }
 }

@@ -60,6 +60,14 @@ pub struct Supervisor {
     observers: Observers,
     children_max: usize,
     throws: Throws,
+    stops: Stops,
+}
+
+/// What stops a tree from outside, besides its handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stops {
+    Handle,
+    Signals,
 }
 
 impl Supervisor {
@@ -74,7 +82,16 @@ impl Supervisor {
             observers: Observers::default(),
             children_max: CHILDREN_MAX,
             throws: Throws::Never,
+            stops: Stops::Handle,
         }
+    }
+
+    /// Makes SIGINT and SIGTERM stop the tree in order, and a second one at once.
+    ///
+    /// The signals are caught from the start, and for good: tokio gives none back to the system.
+    pub const fn stop_on_signals(mut self) -> Self {
+        self.stops = Stops::Signals;
+        self
     }
 
     /// Starts the root again if it returns an error before it was ever healthy. Without this, such
@@ -155,10 +172,12 @@ impl Supervisor {
     /// # Panics
     ///
     /// If called outside of a tokio runtime, or in one without time (unless the
-    /// [`clock`](Self::clock) is another).
+    /// [`clock`](Self::clock) is another); with [`stop_on_signals`](Self::stop_on_signals), if the
+    /// runtime has no I/O or the system refuses to tell of signals.
     #[must_use = "dropping the last handle aborts the tree"]
     pub fn start(self) -> Tree {
         panics::install();
+        let signals = (self.stops == Stops::Signals).then(Signals::listen);
         let (mailbox, inbox) = mailbox();
         let shared = Shared::new(mailbox, self.observers, self.interpose, self.children_max);
         let shared = Arc::new(shared);
@@ -181,7 +200,8 @@ impl Supervisor {
             outcome,
             throws,
         };
-        task::spawn_processor(Processor::new(parts).run(), handle.clone());
+        let signals = signals.map(|signals| signals.stop(handle.mailbox.clone()));
+        task::spawn_processor(Processor::new(parts).run(), handle.clone(), signals);
         Tree::new(handle, ended)
     }
 
@@ -202,28 +222,6 @@ impl Supervisor {
     pub async fn run(self) -> Result<Report, Failure> {
         let tree = self.start();
         tree.ended().await
-    }
-
-    /// As [`run`](Self::run); SIGINT and SIGTERM stop the tree in order, and a second one at once.
-    ///
-    /// The signals are caught from before the start, and for good: tokio gives no signal back to
-    /// the system.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    ///
-    /// # Panics
-    ///
-    /// As [`run`](Self::run), and if the runtime has no I/O driver or the system refuses to tell of
-    /// signals.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`run`](Self::run).
-    pub async fn run_with_signals(self) -> Result<Report, Failure> {
-        let signals = Signals::listen();
-        self.start().ended_or_stopped(signals).await
     }
 }
 
@@ -262,7 +260,7 @@ impl Supervisor {
 /// }
 /// ```
 pub async fn run(root: impl Runnable) -> Result<Report, Failure> {
-    Supervisor::new(root).run_with_signals().await
+    Supervisor::new(root).stop_on_signals().run().await
 }
 
 impl fmt::Debug for Supervisor {

@@ -30,13 +30,15 @@ pub(super) fn spawn(
     runtime.spawn(future).abort_handle()
 }
 
-/// Spawns the processor, and on a multi-thread runtime the task that makes way for it.
+/// Spawns the processor, with the task that hears signals, if one does, and on a multi-thread runtime
+/// the task that makes way for it.
 ///
 /// A panic of the processor is a fault of this crate: whoever awaits the tree's end meets it, and no
 /// code of the tree is polled any more.
 pub(super) fn spawn_processor(
     processor: impl Future<Output = ()> + Send + 'static,
     shared: Arc<Shared>,
+    signals: Option<impl Future<Output = ()> + Send + 'static>,
 ) {
     let runtime = shared.runtime.clone();
     let way = match runtime.runtime_flavor() {
@@ -44,8 +46,9 @@ pub(super) fn spawn_processor(
         _ => Some(runtime.spawn(shared.clone().make_way())),
     };
     let way = way.map(AbortOnDropHandle::new);
+    let signals = signals.map(|signals| AbortOnDropHandle::new(runtime.spawn(signals)));
     spawn(&runtime, async move {
-        let _way = way;
+        let _end_with_it = (way, signals);
         if let Err(payload) = AssertUnwindSafe(processor).catch_unwind().await {
             shared.abandon();
             shared.throw(payload);

@@ -14,7 +14,6 @@ use crate::runtime::error::SettleError;
 use crate::runtime::events::Events;
 use crate::runtime::mailbox::Message;
 use crate::runtime::shared::Shared;
-use crate::runtime::signals::Signals;
 use crate::tree::{Failure, Report, Snapshot};
 
 /// A running tree.
@@ -87,34 +86,6 @@ impl Tree {
                 None => Err(vanished(&shared)),
             }
         }))
-    }
-
-    /// Waits until the tree has ended; SIGINT and SIGTERM stop it in order, and a second one at
-    /// once. For who needs the tree's handle; [`Supervisor::run_with_signals`] catches signals from
-    /// before the start.
-    ///
-    /// [`Supervisor::run_with_signals`]: crate::Supervisor::run_with_signals
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] if the tree failed.
-    ///
-    /// # Panics
-    ///
-    /// If the runtime has no I/O driver or the system refuses to tell of signals.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: the tree runs on, and the signals stay caught.
-    pub async fn ended_with_signals(&self) -> Result<Report, Failure> {
-        self.ended_or_stopped(Signals::listen()).await
-    }
-
-    pub(super) async fn ended_or_stopped(&self, signals: Signals) -> Result<Report, Failure> {
-        tokio::select! {
-            ended = self.ended() => ended,
-            never = signals.stop(self) => match never {},
-        }
     }
 
     /// How the tree looks now, after all that was said to it before; once it has ended, how it

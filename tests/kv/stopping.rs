@@ -88,7 +88,9 @@ fn a_second_signal_stops_it_at_once() {
     client.send("KEYS *\r\n").unwrap();
     assert!(!client.is_closed(), "the reply, of 32 MiB, has begun");
     daemon.signal("TERM");
-    until("it is stopping", || daemon.logged().contains("stopping"));
+    until("it is stopping", || {
+        daemon.logged().contains("a signal stops the tree")
+    });
     let ended = daemon.stop();
     assert!(ended.status.success(), "{}", ended.logged);
     let report = "\nstopped\n  root.listener.connections.1: aborted";
