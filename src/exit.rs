@@ -51,8 +51,8 @@ impl Exit {
 #[derive(Clone)]
 pub struct Fault(Arc<Kept>);
 
-/// Present until it is dropped, which is code of the user's and may panic wherever the last clone of
-/// the evidence goes.
+/// Present until it is dropped, which is code of the user's and may panic wherever the last clone
+/// of the evidence goes.
 struct Kept(Option<Box<dyn Error + Send + Sync>>);
 
 impl Fault {

@@ -10,9 +10,9 @@ use crate::{Configured, Context, Exit, IntoExit, runnable};
 /// Makes a runnable that does `work` at once and then every `period`.
 ///
 /// It is healthy as soon as it starts. Work that takes longer than the period delays what follows:
-/// nothing is done twice at a time. An error or a panic of the work is the runnable's. When the node
-/// is asked to stop, work in progress is dropped where it stands; work that must not be cut off
-/// belongs into [`Context::spawn`].
+/// nothing is done twice at a time. An error or a panic of the work is the runnable's. When the
+/// node is asked to stop, work in progress is dropped where it stands; work that must not be cut
+/// off belongs into [`Context::spawn`].
 ///
 /// # Panics
 ///

@@ -20,10 +20,10 @@ const REST: Duration = Duration::from_millis(100);
 ///
 /// The socket is bound by whoever calls this, so that a port in use is its error, and is shared by
 /// all incarnations: while the listener starts again, clients wait in the backlog (128 for a socket
-/// of [`TcpListener::bind`]; [`TcpSocket`](tokio::net::TcpSocket) sets another) and are not refused.
-/// When the system has no connection to give, as with too many open files, the listener says so to
-/// `tracing`, rests for 100 ms and goes on. A connection beyond the most children of a node is
-/// closed.
+/// of [`TcpListener::bind`]; [`TcpSocket`](tokio::net::TcpSocket) sets another) and are not
+/// refused. When the system has no connection to give, as with too many open files, the listener
+/// says so to `tracing`, rests for 100 ms and goes on. A connection beyond the most children of a
+/// node is closed.
 ///
 /// # Examples
 ///
@@ -76,7 +76,8 @@ where
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(target: "perennial", path = %context.path(), %error, "cannot accept");
+                let path = context.path();
+                tracing::warn!(target: "perennial", %path, %error, "cannot accept");
                 context.until_cancelled(sleep(REST)).await;
             }
         }

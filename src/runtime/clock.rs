@@ -80,7 +80,8 @@ impl Timer {
         }
     }
 
-    /// Sets when [`ring`](Self::ring) returns. Nothing ticks, and without a time nothing wakes (L8).
+    /// Sets when [`ring`](Self::ring) returns. Nothing ticks, and without a time nothing wakes
+    /// (L8).
     pub(crate) fn set(&mut self, due: Option<Duration>) {
         if self.due == due {
             return;

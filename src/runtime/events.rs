@@ -50,8 +50,8 @@ impl Observers {
         self.closed.cancel();
     }
 
-    /// Whether somebody hears of what happens: a reader of events, or a `tracing` subscriber. What a
-    /// subscriber does not want to hear is its choice.
+    /// Whether somebody hears of what happens: a reader of events, or a `tracing` subscriber. What
+    /// a subscriber does not want to hear is its choice.
     pub(crate) fn is_heard(&self) -> bool {
         self.has_readers() || tracing::dispatcher::has_been_set()
     }

@@ -1,4 +1,5 @@
-//! The ledger of an incarnation: what it declared, said and owns, checked where it is said (R3, R14).
+//! The ledger of an incarnation: what it declared, said and owns, checked where it is said (R3,
+//! R14).
 //!
 //! One short lock, never held across an await and never around the tree. Checking and queueing are
 //! one critical section: what was accepted stands in the queue before the incarnation's exit, so

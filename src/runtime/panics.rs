@@ -73,8 +73,8 @@ pub(crate) fn catch<T>(hook: Hook, run: impl FnOnce() -> T) -> Result<T, (Panic,
     })
 }
 
-/// Runs code of the user's in the processor, such as the drop of a runnable or the text of an error.
-/// Its panic is worth the hook's line, and stops nothing else.
+/// Runs code of the user's in the processor, such as the drop of a runnable or the text of an
+/// error. Its panic is worth the hook's line, and stops nothing else.
 pub(crate) fn shield<T>(run: impl FnOnce() -> T) -> Option<T> {
     match catch(Hook::Loud, run) {
         Ok(value) => Some(value),

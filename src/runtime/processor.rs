@@ -4,8 +4,8 @@
 //! 2. It waits for a batch of messages, or for the core's deadline.
 //! 3. It tells the core, which runs the GC pass.
 //!
-//! It never waits for anybody, and never runs code of the user's but to drop it. Stopping is a phase
-//! of the same loop.
+//! It waits for nobody. What runs code of the user's (drops, wakers, subscribers) is shielded: its
+//! panic stops nothing else. Stopping is a phase of the same loop.
 
 use std::sync::Arc;
 use std::time::Duration;

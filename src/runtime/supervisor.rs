@@ -115,8 +115,8 @@ impl Supervisor {
         self
     }
 
-    /// Sets how long after its abort an incarnation that has not ended is given up as leaked. 5 s by
-    /// default.
+    /// Sets how long after its abort an incarnation that has not ended is given up as leaked. 5 s
+    /// by default.
     pub const fn leak_after(mut self, time: Duration) -> Self {
         self.settings.leak_after = time;
         self
@@ -209,7 +209,8 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// [`Failure`] if the tree ended because its root could not start, gave up, or was escalated to.
+    /// [`Failure`] if the tree ended because its root could not start, gave up, or was escalated
+    /// to.
     ///
     /// # Panics
     ///
@@ -227,9 +228,9 @@ impl Supervisor {
 
 /// Runs a service: a tree with this root, until it has ended.
 ///
-/// SIGINT and SIGTERM stop it in order, and a second one at once. Returned from `main`, the result is
-/// exit code 0 for a tree that finished or was stopped, and 1 for a [`Failure`], whose whole chain of
-/// causes is printed.
+/// SIGINT and SIGTERM stop it in order, and a second one at once. Returned from `main`, the result
+/// is exit code 0 for a tree that finished or was stopped, and 1 for a [`Failure`], whose whole
+/// chain of causes is printed.
 ///
 /// # Errors
 ///

@@ -30,11 +30,11 @@ pub(super) fn spawn(
     runtime.spawn(future).abort_handle()
 }
 
-/// Spawns the processor, with the task that hears signals, if one does, and on a multi-thread runtime
-/// the task that makes way for it.
+/// Spawns the processor, with the task that hears signals, if one does, and on a multi-thread
+/// runtime the task that makes way for it.
 ///
-/// A panic of the processor is a fault of this crate: whoever awaits the tree's end meets it, and no
-/// code of the tree is polled any more.
+/// A panic of the processor is a fault of this crate: whoever awaits the tree's end meets it, and
+/// no code of the tree is polled any more.
 pub(super) fn spawn_processor(
     processor: impl Future<Output = ()> + Send + 'static,
     shared: Arc<Shared>,

@@ -19,8 +19,8 @@ use crate::tree::{Failure, Report, Snapshot};
 /// A running tree.
 ///
 /// Cheap to clone. When the last clone is dropped, all of the tree is aborted: no code of it is
-/// polled again after its present poll. Contexts, children, event streams and the futures of its end
-/// do not keep it alive: hold the tree while you await its stop.
+/// polled again after its present poll. Contexts, children, event streams and the futures of its
+/// end do not keep it alive: hold the tree while you await its stop.
 #[derive(Clone)]
 pub struct Tree {
     handle: Arc<Handle>,

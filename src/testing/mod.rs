@@ -1,10 +1,10 @@
 //! The tree on a paused clock with a seed, for tests that never sleep.
 //!
-//! [`run`] is the one line that a test needs: it starts a tree in a runtime of its own, runs the test
-//! beside it, and stops the tree. The clock is paused: it stands still while anything can run, and
-//! jumps to the next timer when nothing can, so a backoff of a minute takes no time. The runtime has
-//! no I/O: a socket in a test of the tree fails loudly. A root that fails before it was ever healthy
-//! ends its tree, as everywhere, unless [`Setup`] is given a supervisor that
+//! [`run`] is the one line that a test needs: it starts a tree in a runtime of its own, runs the
+//! test beside it, and stops the tree. The clock is paused: it stands still while anything can run,
+//! and jumps to the next timer when nothing can, so a backoff of a minute takes no time. The
+//! runtime has no I/O: a socket in a test of the tree fails loudly. A root that fails before it was
+//! ever healthy ends its tree, as everywhere, unless [`Setup`] is given a supervisor that
 //! [retries](crate::Supervisor::retry_start). When the test fails, the tree, the log of its
 //! events and the seed are printed.
 //!

@@ -13,14 +13,15 @@
 //! 3. Tell the core: [`run`](Core::run), [`signal`](Core::signal), [`exited`](Core::exited)..; then
 //!    call [`advance`](Core::advance), which runs the GC pass, and go on at 1.
 //!
-//! Facts cannot be refused, so the calls that state them return nothing; a fact about an incarnation
-//! that is no longer there is ignored and counted ([`Core::stale`], L10).
+//! Facts cannot be refused, so the calls that state them return nothing; a fact about an
+//! incarnation that is no longer there is ignored and counted ([`Core::stale`], L10).
 //!
 //! # Counters instead of passes
 //!
-//! A node is *out* when nothing of its incarnation and nothing below it is left. Its parent *counts*
-//! it until it is out and will not start again by itself. So a child that dies and rises never
-//! touches its ancestors, and an exit goes up the tree only where a whole subtree ends with it.
+//! A node is *out* when nothing of its incarnation and nothing below it is left. Its parent
+//! *counts* it until it is out and will not start again by itself. So a child that dies and rises
+//! never touches its ancestors, and an exit goes up the tree only where a whole subtree ends with
+//! it.
 //!
 //! # Invariants
 //!
