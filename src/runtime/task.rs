@@ -86,29 +86,38 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     let runtime = incarnation.life.shared.runtime.clone();
-    let call = move |context| runnable(context);
-    let first = take_turn(Turn { call, incarnation });
+    let first = Turn {
+        call: call_once(runnable),
+        incarnation,
+    };
     spawn(&runtime, async move {
-        let mut seat = first.await;
-        while let Some(parked) = seat {
+        let mut turn = first;
+        while let Some(seat) = take_turn(turn).await {
             let Ok(Seated {
                 runnable,
                 incarnation,
-            }) = parked.await
+            }) = seat.await
             else {
                 return;
             };
             let runnable = runnable.downcast::<F>();
             let runnable = runnable.expect("a seat is filled with the runnable of its place");
-            let turn = Turn {
-                call: move |context| runnable(context),
+            turn = Turn {
+                call: call_once(runnable),
                 incarnation,
             };
             // A runnable that returns at once, for ever, lets others run in between.
             tokio::task::yield_now().await;
-            seat = take_turn(turn).await;
         }
     })
+}
+
+/// One call of a runnable, which gives its share of it back at once.
+fn call_once<F, Fut>(runnable: Arc<F>) -> impl FnOnce(Context) -> Fut
+where
+    F: Fn(Context) -> Fut,
+{
+    move |context| runnable(context)
 }
 
 /// Runs a runnable once.
