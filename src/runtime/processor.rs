@@ -299,7 +299,9 @@ impl Processor {
         let core = &self.core;
         self.entries
             .end_all(|place| core.view(place).map(Ended::of));
-        self.outcome.send_replace(Some(result));
+        // Whoever waits wakes up, which runs code of the user's.
+        let outcome = &self.outcome;
+        let _ = shield(|| drop(outcome.send_replace(Some(result))));
         self.drain()
     }
 

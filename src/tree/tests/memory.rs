@@ -1,8 +1,9 @@
 //! Attempts that survive the restart of an ancestor (R8).
 
+use crate::tree::node::Memory;
 use crate::tree::options::{Health, Options};
 use crate::tree::state::State;
-use crate::tree::tests::world::{World, delayed, plain};
+use crate::tree::tests::world::{World, delayed, name, plain};
 
 /// `root`, `p`, `c`, `g`, each below the one before; `p` and `g` have not said anything.
 fn line() -> World {
@@ -152,4 +153,16 @@ fn a_node_is_told_its_attempt_and_its_last_exit_when_it_starts() {
         node.evidence.as_ref().unwrap().chain(),
         "root.p.c.g failed while starting: out of luck"
     );
+}
+
+#[test]
+fn memories_of_any_depth_are_dropped_without_recursion() {
+    // R8.
+    let mut memory = Memory::default();
+    for _ in 0..200_000 {
+        let mut above = Memory::default();
+        above.children.insert(name("c"), memory);
+        memory = above;
+    }
+    drop(memory);
 }
