@@ -86,7 +86,8 @@ impl Termination for Report {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Failure {
-    /// The first cause, or `None` if the tree's task vanished with its runtime.
+    /// The first cause, or `None` if the tree was aborted: its last handle was dropped, a panic was
+    /// propagated to another caller, or its runtime ended.
     pub evidence: Option<Arc<Evidence>>,
     /// The nodes whose stop was not plain, in the order in which they ended.
     pub stops: Vec<Stop>,
@@ -96,7 +97,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.evidence {
             Some(evidence) => write!(f, "{evidence}"),
-            None => f.write_str("the tree vanished with its runtime"),
+            None => f.write_str("the tree was aborted, or its runtime has ended"),
         }
     }
 }
