@@ -2,6 +2,8 @@
 #![cfg(feature = "testing")]
 
 mod puppet;
+#[path = "puppet/root.rs"]
+mod root;
 
 use std::error::Error;
 
@@ -10,6 +12,7 @@ use perennial::{
     Context, Down, Exit, IntoExit, RunError, Signal, StartError, State, Strategy, Supervisor, What,
 };
 use puppet::Puppet;
+use root::root_of;
 use tokio::sync::oneshot;
 
 /// Serves until it is asked to stop.
@@ -210,14 +213,7 @@ fn a_pool_refuses_more_children_than_are_allowed_until_one_is_forgotten() {
 fn give_up_beats_restart_which_beats_done() {
     // R4, R5. Whatever the order in which they are said.
     let (child, obey) = Puppet::new();
-    let root = move |ctx: Context| {
-        let run = ctx.run("child", obey.clone());
-        async move {
-            run?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    };
+    let root = root_of("child", obey);
     testing::run(root, |harness| async move {
         let planned = |ctx: &Context| {
             ctx.restart();
@@ -259,14 +255,7 @@ fn give_up_beats_restart_which_beats_done() {
 fn healthy_after_done_changes_nothing() {
     // R4. Signals do not take a node back.
     let (child, obey) = Puppet::new();
-    let root = move |ctx: Context| {
-        let run = ctx.run("child", obey.clone());
-        async move {
-            run?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    };
+    let root = root_of("child", obey);
     testing::run(root, |harness| async move {
         child
             .tell(|ctx| {

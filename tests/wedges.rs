@@ -2,6 +2,8 @@
 #![cfg(feature = "testing")]
 
 mod puppet;
+#[path = "puppet/root.rs"]
+mod root;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +14,7 @@ use parking_lot::Mutex;
 use perennial::testing::{self, Harness, Setup};
 use perennial::{Context, Exit, OwnError, RunError, State, Strategy, Supervisor, What};
 use puppet::Puppet;
+use root::root_of;
 use tokio::time::sleep;
 
 type Contexts = Arc<Mutex<Vec<Context>>>;
@@ -51,14 +54,7 @@ fn recorded() -> (
 fn a_stale_context_never_touches_the_next_incarnation() {
     // L10, R3, R4. W1: addresses carry the incarnation.
     let (child, contexts, record) = recorded();
-    let root = move |ctx: Context| {
-        let run = ctx.run("child", record.clone());
-        async move {
-            run?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    };
+    let root = root_of("child", record);
     testing::run(root, |harness| async move {
         child.die().await;
         child.tell(|_| None).await;
@@ -97,14 +93,7 @@ fn a_request_of_a_place_that_is_gone_holds_no_lock() {
             Ok::<_, RunError>(obeys.await)
         }
     };
-    let root = move |ctx: Context| {
-        let run = ctx.run("mid", mid.clone());
-        async move {
-            run?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    };
+    let root = root_of("mid", mid);
     testing::run(root, |harness| async move {
         child.tell(|_| None).await;
         parent.die().await;
@@ -239,14 +228,7 @@ fn attempts_survive_the_restart_of_the_parent() {
             Ok::<_, RunError>(obeys.await)
         }
     };
-    let root = move |ctx: Context| {
-        let run = ctx.run("mid", mid.clone());
-        async move {
-            run?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    };
+    let root = root_of("mid", mid);
     testing::run(root, |harness| async move {
         for _ in 0..3 {
             child.die().await;
@@ -268,14 +250,7 @@ fn attempts_survive_the_restart_of_the_parent() {
 fn a_task_that_vanishes_is_an_exit() {
     // R5. W6: the run of the first incarnation is dropped where it stands.
     let (child, obey) = Puppet::new();
-    let root = move |ctx: Context| {
-        let run = ctx.run("child", obey.clone());
-        async move {
-            run?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    };
+    let root = root_of("child", obey);
     let supervisor = Supervisor::new(root).interpose(|ctx, run| async move {
         if *ctx.path() == "root.child" && ctx.attempt() == 1 {
             let _ = tokio::time::timeout(Duration::from_secs(1), run).await;

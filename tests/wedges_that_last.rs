@@ -2,6 +2,8 @@
 #![cfg(feature = "testing")]
 
 mod puppet;
+#[path = "puppet/root.rs"]
+mod root;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +15,7 @@ use perennial::{
     Cause, Context, IntoExit, RunError, Rung, State, Strategy, Supervisor, What, runnable,
 };
 use puppet::Puppet;
+use root::root_of;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -34,14 +37,7 @@ fn a_stuck_child_is_aborted_and_its_parent_rises() {
             Ok::<_, RunError>(obeys.await)
         }
     };
-    let root = move |ctx: Context| {
-        let run = ctx.run("mid", mid.clone());
-        async move {
-            run?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    };
+    let root = root_of("mid", mid);
     testing::run(root, |harness| async move {
         parent.tell(|_| None).await;
         let before = Instant::now();
@@ -199,14 +195,7 @@ fn a_child_queued_when_its_parent_dies_is_not_started() {
             Ok(())
         }
     };
-    let root = move |ctx: Context| {
-        let run = ctx.run("mid", mid.clone());
-        async move {
-            run?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    };
+    let root = root_of("mid", mid);
     testing::run(root, |harness| async move {
         harness.settled().await;
         assert_eq!(runs.load(Ordering::SeqCst), 1);
@@ -221,14 +210,7 @@ fn a_child_queued_when_its_parent_dies_is_not_started() {
 fn healthy_said_by_a_helper_and_by_its_caller_is_said_once() {
     // R4. W12: so helpers that signal can be called from code that signals.
     let (child, obey) = Puppet::new();
-    let root = move |ctx: Context| {
-        let run = ctx.run("child", obey.clone());
-        async move {
-            run?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    };
+    let root = root_of("child", obey);
     testing::run(root, |harness| async move {
         child.healthy().await;
         child

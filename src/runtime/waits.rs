@@ -24,11 +24,7 @@ impl Waits {
         if let Some(question) = answer(question, &view, path) {
             core.watch(place);
             let questions = self.children.entry(place).or_default();
-            if questions.len() == questions.capacity() {
-                // Before it grows, so that it costs each question O(1).
-                questions.retain(|question| !question.is_dropped());
-            }
-            questions.push(question);
+            push(questions, question, Question::is_dropped);
         }
     }
 
@@ -53,11 +49,11 @@ impl Waits {
     }
 
     pub(super) fn wait_settled(&mut self, reply: oneshot::Sender<()>) {
-        push(&mut self.settled, reply);
+        push(&mut self.settled, reply, oneshot::Sender::is_closed);
     }
 
     pub(super) fn wait_ready(&mut self, reply: oneshot::Sender<()>) {
-        push(&mut self.ready, reply);
+        push(&mut self.ready, reply, oneshot::Sender::is_closed);
     }
 
     /// Answers those who wait for the whole tree.
@@ -71,12 +67,12 @@ impl Waits {
     }
 }
 
-/// Keeps a reply; before the list grows, those that nobody waits for go.
-fn push(replies: &mut Vec<oneshot::Sender<()>>, reply: oneshot::Sender<()>) {
-    if replies.len() == replies.capacity() {
-        replies.retain(|reply| !reply.is_closed());
+/// Keeps who waits. Those who do not any more go before the list grows, so that it costs each O(1).
+fn push<T>(waiting: &mut Vec<T>, next: T, has_left: impl Fn(&T) -> bool) {
+    if waiting.len() == waiting.capacity() {
+        waiting.retain(|one| !has_left(one));
     }
-    replies.push(reply);
+    waiting.push(next);
 }
 
 fn tell_all(replies: &mut Vec<oneshot::Sender<()>>) {

@@ -8,7 +8,7 @@ use crate::tree::core::Core;
 use crate::tree::deadlines::Due;
 use crate::tree::event::What;
 use crate::tree::node::Own;
-use crate::tree::options::{Grace, Restart};
+use crate::tree::options::Grace;
 use crate::tree::state::{Down, Rung, State, Told};
 
 impl Core {
@@ -105,7 +105,7 @@ impl Core {
     fn is_top_of_leak(&self, slot: usize) -> bool {
         let node = &self.nodes[slot];
         let is_live = node.own == Own::Running && node.told() == Some(Told::Itself);
-        is_live && node.options.restart == Restart::Permanent
+        is_live && node.options.rises_again()
     }
 
     /// Notes that what had leaked has ended after all, and drops what was kept only for its sake.
