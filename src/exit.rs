@@ -17,7 +17,7 @@ pub enum Exit {
     /// The runnable returned `Ok` or `()`.
     Returned,
     /// The runnable returned an error.
-    Failed(Fault),
+    Failed(SharedError),
     /// The runnable panicked.
     Panicked(Panic),
     /// The task ended without returning: aborted by the stop ladder or from outside, or dropped
@@ -28,7 +28,7 @@ pub enum Exit {
 impl Exit {
     /// The exit of a runnable that returned this error.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed(Fault(Arc::new(Kept(Some(error.into())))))
+        Self::Failed(SharedError(Arc::new(Kept(Some(error.into())))))
     }
 
     /// Whether the runnable returned without an error.
@@ -49,13 +49,13 @@ impl Exit {
 
 /// The error that a runnable returned; cheap to clone.
 #[derive(Clone)]
-pub struct Fault(Arc<Kept>);
+pub struct SharedError(Arc<Kept>);
 
 /// Present until it is dropped, which is code of the user's and may panic wherever the last clone
 /// of the evidence goes.
 struct Kept(Option<Box<dyn Error + Send + Sync>>);
 
-impl Fault {
+impl SharedError {
     /// The error itself.
     #[must_use]
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
@@ -74,13 +74,13 @@ impl Drop for Kept {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.error(), f)
     }
 }
 
-impl fmt::Debug for Fault {
+impl fmt::Debug for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.error(), f)
     }

@@ -67,8 +67,9 @@
 //!
 //! # Testing
 //!
-//! With the feature `testing`, the module `testing` runs a tree beside a test, on a paused clock
-//! and with a seed: a test of a backoff of a minute takes no time.
+//! With the feature `testing`, the module `testing` gives a test the tree's clock, seed and
+//! failures: waits are exact, a backoff of a minute takes no time, and whatever fails is played
+//! again with one command. `docs/guide/testing.md` shows how.
 //!
 //! # Panics of runnables
 //!
@@ -101,9 +102,8 @@ mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tree;
-
 pub use crate::adapters::{periodic, serve_tcp};
-pub use crate::exit::{Exit, Fault, IntoExit, Panic};
+pub use crate::exit::{Exit, IntoExit, Panic, SharedError};
 pub use crate::name::{NAME_LENGTH_MAX, Name, NameError};
 pub use crate::path::Path;
 pub use crate::runtime::{

@@ -50,6 +50,14 @@ impl Interpose {
         Self(Arc::new(move |context, run| Run::new(wrap(context, run))))
     }
 
+    /// Puts another one around this one.
+    pub(crate) fn within(self, outer: Self) -> Self {
+        Self(Arc::new(move |context, run| {
+            let run = self.wrap(context.clone(), run);
+            outer.wrap(context, run)
+        }))
+    }
+
     pub(crate) fn wrap(&self, context: Context, run: Run) -> Run {
         (self.0)(context, run)
     }

@@ -144,13 +144,17 @@ impl Supervisor {
     /// Wraps each run of each runnable; the seam for tests and tools.
     ///
     /// `wrap` gets the context of the incarnation and its [`Run`]. It may poll it, delay it, drop
-    /// it, or return another exit in its place.
+    /// it, or return another exit in its place. Of several, the last is the outermost.
     pub fn interpose<F, Fut>(mut self, wrap: F) -> Self
     where
         F: Fn(Context, Run) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Exit> + Send + 'static,
     {
-        self.interpose = Some(Interpose::new(wrap));
+        let outer = Interpose::new(wrap);
+        self.interpose = Some(match self.interpose {
+            Some(inner) => inner.within(outer),
+            None => outer,
+        });
         self
     }
 

@@ -25,6 +25,13 @@ pub struct Snapshot {
     pub is_settled: bool,
     /// Whether every node was healthy or done once since it last fell, and the tree runs.
     pub is_ready: bool,
+    /// How long until the tree acts by itself, if nothing happens before: a restart, or a deadline
+    /// of a stop. `None` if it waits for others only (L8).
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "crate::tree::seconds_if_known")
+    )]
+    pub next_due: Option<Duration>,
     /// The nodes, each before its children, children in order of declaration.
     pub nodes: Vec<NodeSnapshot>,
 }
@@ -116,10 +123,12 @@ impl Core {
             .into_iter()
             .map(|slot| self.node_snapshot(slot, now))
             .collect();
+        let next = self.next_deadline().filter(|_| !self.has_ended());
         Snapshot {
             at: now,
             is_settled: self.is_settled(),
             is_ready: self.is_ready(),
+            next_due: next.map(|due| due.saturating_sub(now)),
             nodes,
         }
     }
