@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use perennial::testing::{self, Harness};
+use perennial::testing::Harness;
 use perennial::{
     Backoff, Context, Exit, IntoExit, Outcome, RunError, Rung, Runnable, State, Supervisor, Tree,
     What, runnable,
@@ -80,23 +80,21 @@ fn a_runnable_that_returns_at_once_for_ever_starves_nobody() {
         counted.fetch_add(1, Ordering::SeqCst);
         ready(())
     });
-    testing::run(
-        root_of(hot.backoff(Backoff::none())),
-        |harness| async move {
-            while runs.load(Ordering::SeqCst) < 1000 {
-                assert!(harness.state("root").await.is_some());
-            }
-            let report = harness.stop().await.expect("stopping is no failure");
-            assert_eq!(report.outcome, Outcome::Stopped);
-            let over = runs.load(Ordering::SeqCst);
-            sleep(Duration::from_secs(1)).await;
-            assert_eq!(
-                runs.load(Ordering::SeqCst),
-                over,
-                "it was started after the stop"
-            );
-        },
-    );
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(hot.backoff(Backoff::none())));
+        while runs.load(Ordering::SeqCst) < 1000 {
+            assert!(harness.state("root").await.is_some());
+        }
+        let report = harness.stop().await.expect("stopping is no failure");
+        assert_eq!(report.outcome, Outcome::Stopped);
+        let over = runs.load(Ordering::SeqCst);
+        harness.advance(Duration::from_secs(1)).await;
+        assert_eq!(
+            runs.load(Ordering::SeqCst),
+            over,
+            "it was started after the stop"
+        );
+    });
 }
 
 #[test]
@@ -106,7 +104,8 @@ fn a_factory_that_panics_before_its_future_is_a_death() {
         assert!(ctx.attempt() > 2, "no future today");
         serve(ctx).boxed()
     };
-    testing::run(root_of(factory), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(factory));
         harness.settled().await;
         assert!(first_exit(&harness, "root.child").contains("no future today"));
         assert_eq!(harness.state("root.child").await, Some(State::Healthy));
@@ -123,7 +122,8 @@ fn a_factory_that_panics_in_the_root_ends_no_process() {
         ctx.done();
         ready(())
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         assert!(first_exit(&harness, "root").contains("no root today"));
         assert_eq!(harness.state("root").await, Some(State::Done));
@@ -134,7 +134,8 @@ fn a_factory_that_panics_in_the_root_ends_no_process() {
 fn a_runnable_that_ignores_its_token_is_aborted_after_its_grace() {
     // R10, R11. The report names the rung.
     let deaf = runnable(|_| pending::<()>()).grace(Duration::from_secs(2));
-    testing::run(root_of(deaf), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(deaf));
         harness.until("root.child", State::Starting).await;
         let before = tokio::time::Instant::now();
         let report = harness.stop().await.expect("stopping is no failure");
@@ -203,7 +204,8 @@ fn a_capture_that_panics_when_it_is_dropped_is_evidence() {
             drop(bomb);
         }
     };
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.settled().await;
         let report = harness.stop().await.expect("stopping is no failure");
         assert!(report.to_string().contains("dropped a bomb"), "{report}");
@@ -223,7 +225,8 @@ fn a_future_that_panics_when_it_is_aborted_does_not_hang_the_stop() {
             drop(bomb);
         }
     };
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.until("root.child", State::Starting).await;
         harness.quiet(Duration::from_secs(1)).await;
         let report = harness.stop().await.expect("stopping is no failure");
@@ -251,11 +254,12 @@ fn a_runnable_that_panics_when_it_is_dropped_does_not_take_the_tree_with_it() {
             Ok::<_, RunError>(obeys.await)
         }
     };
-    testing::run(root_of(parent), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(parent));
         mid.healthy().await;
         harness.settled().await;
         mid.die().await;
-        mid.healthy().await;
+        harness.wait(mid.healthy()).await;
         harness.settled().await;
         assert_eq!(drops.load(Ordering::SeqCst), 1);
         sound(&harness).await;
@@ -271,7 +275,8 @@ fn a_panic_without_a_text_is_told_in_words() {
         }
         serve(ctx).await;
     };
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.settled().await;
         let snapshot = harness.snapshot().await;
         let last = snapshot
@@ -310,7 +315,8 @@ fn a_supervisor_in_a_runnable_is_a_tree_of_its_own_and_ends_with_that_future() {
             inner.run().await.map(drop)
         }
     });
-    testing::run(root_of(child.grace(Duration::ZERO)), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child.grace(Duration::ZERO)));
         harness.settled().await;
         assert_eq!(
             harness.snapshot().await.nodes.len(),

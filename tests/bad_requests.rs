@@ -7,7 +7,7 @@ mod root;
 
 use std::error::Error;
 
-use perennial::testing::{self, Setup};
+use perennial::testing::Harness;
 use perennial::{
     Context, Down, Exit, IntoExit, RunError, Signal, StartError, State, Strategy, Supervisor, What,
 };
@@ -27,7 +27,8 @@ fn asked(ask: impl Fn(&Context) + Send + Sync + 'static) -> Vec<String> {
         ask(&ctx);
         async move { ctx.done() }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         assert_eq!(harness.state("root").await, Some(State::Done));
         let snapshot = harness.snapshot().await;
@@ -120,7 +121,8 @@ fn an_incarnation_that_has_returned_declares_nothing() {
             Ok::<_, RunError>(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         let ctx: Context = given.await.expect("it was given");
         harness.settled().await;
         let late = ctx.run("late", serve);
@@ -142,7 +144,8 @@ fn a_node_that_was_told_to_stop_declares_nothing() {
             let _ = gave.map(|gave| gave.send(ctx.run("late", serve).map(drop)));
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.until("root", State::Starting).await;
         harness.stop().await.expect("stopping is no failure");
         let refused = given.await.expect("it was asked");
@@ -173,7 +176,8 @@ fn more_children_than_are_allowed_are_refused() {
         ctx.done();
         Ok::<_, RunError>(())
     };
-    Setup::new(Supervisor::new(root).children_max(2)).run(|harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start_with(Supervisor::new(root).children_max(2));
         harness.settled().await;
         assert_eq!(harness.snapshot().await.nodes.len(), 3);
     });
@@ -203,7 +207,8 @@ fn a_pool_refuses_more_children_than_are_allowed_until_one_is_forgotten() {
         ctx.cancelled().await;
         Ok::<_, RunError>(())
     };
-    Setup::new(Supervisor::new(root).children_max(2)).run(|harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start_with(Supervisor::new(root).children_max(2));
         harness.until("root.pool.3", State::Healthy).await;
         assert_eq!(harness.snapshot().await.nodes.len(), 4);
     });
@@ -214,14 +219,15 @@ fn give_up_beats_restart_which_beats_done() {
     // R4, R5. Whatever the order in which they are said.
     let (child, obey) = Puppet::new();
     let root = root_of("child", obey);
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         let planned = |ctx: &Context| {
             ctx.restart();
             ctx.done();
             Some(Exit::Returned)
         };
         child.tell(planned).await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         assert_eq!(harness.state("root.child").await, Some(State::Healthy));
         child.die().await;
         let spent = |ctx: &Context| {
@@ -230,9 +236,9 @@ fn give_up_beats_restart_which_beats_done() {
             ctx.done();
             Some(Err::<(), _>("a wrong configuration").into_exit())
         };
-        child.tell(spent).await;
+        harness.wait(child.tell(spent)).await;
         let failure = harness
-            .ended()
+            .stopped()
             .await
             .expect_err("the root was escalated to");
         assert!(
@@ -256,7 +262,8 @@ fn healthy_after_done_changes_nothing() {
     // R4. Signals do not take a node back.
     let (child, obey) = Puppet::new();
     let root = root_of("child", obey);
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         child
             .tell(|ctx| {
                 ctx.done();
@@ -295,10 +302,11 @@ fn a_signal_of_an_ended_incarnation_is_ignored_and_is_an_event() {
             Ok::<_, RunError>(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         let stale: Context = given.await.expect("it was given");
         child.die().await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         stale.done();
         harness.settled().await;
         let log = harness.log();
@@ -332,7 +340,8 @@ fn a_label_counts_for_no_child() {
         ctx.done();
         Ok::<_, RunError>(())
     };
-    Setup::new(Supervisor::new(root).children_max(2)).run(|harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start_with(Supervisor::new(root).children_max(2));
         harness.settled().await;
         assert_eq!(harness.snapshot().await.nodes.len(), 3);
     });

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use perennial::testing::{self, Harness};
+use perennial::testing::Harness;
 use perennial::{
     Backoff, Child, Context, Down, Exit, FirstStartError, HealthyError, IntoExit, RunError,
     Runnable, State, Strategy, What, once, runnable,
@@ -37,11 +37,9 @@ fn root_of(child: impl Runnable + Clone) -> (Handles, impl Fn(Context) -> Root +
     (handles, root)
 }
 
-/// The newest handle, once the root has run that often.
-async fn handle(handles: &Handles, runs: usize) -> Child {
-    while handles.lock().len() < runs {
-        sleep(Duration::from_millis(1)).await;
-    }
+/// The newest handle, once its parent has run that often, which takes no time.
+async fn handle(harness: &Harness, handles: &Handles, runs: usize) -> Child {
+    harness.advance(Duration::ZERO).await;
     handles.lock()[runs - 1].clone()
 }
 
@@ -62,9 +60,10 @@ fn healthy_waits_across_restarts() {
         Ok(())
     };
     let (handles, root) = root_of(child);
-    testing::run(root, |harness| async move {
-        let child = handle(&handles, 1).await;
-        child.healthy().await.expect("it will be");
+    Harness::run(None, |harness| async move {
+        harness.start(root);
+        let child = handle(&harness, &handles, 1).await;
+        harness.wait(child.healthy()).await.expect("it will be");
         assert_eq!(starts(&harness, "root.child").len(), 4);
         assert_eq!(child.path().to_string(), "root.child");
     });
@@ -74,10 +73,11 @@ fn healthy_waits_across_restarts() {
 fn healthy_fails_when_the_tree_stops() {
     // R3. It never will be.
     let (handles, root) = root_of(|_| std::future::pending::<()>());
-    testing::run(root, |harness| async move {
-        let child = handle(&handles, 1).await;
+    Harness::run(None, |harness| async move {
+        harness.start(root);
+        let child = handle(&harness, &handles, 1).await;
         let waits = tokio::spawn(async move { child.healthy().await });
-        sleep(Duration::from_secs(1)).await;
+        harness.advance(Duration::from_secs(1)).await;
         assert!(!waits.is_finished());
         harness.stop().await.expect("stopping is no failure");
         let refused = waits.await.expect("no panic");
@@ -98,8 +98,9 @@ fn the_first_start_fails_with_the_first_exit() {
         Ok(())
     };
     let (handles, root) = root_of(child);
-    testing::run(root, |harness| async move {
-        let child = handle(&handles, 1).await;
+    Harness::run(None, |harness| async move {
+        harness.start(root);
+        let child = handle(&harness, &handles, 1).await;
         let Err(FirstStartError::Exited { source, .. }) = child.first_start().await else {
             panic!("it had failed");
         };
@@ -114,12 +115,13 @@ fn ended_waits_until_the_child_is_done() {
     // R3. And gives its last exit.
     let (puppet, obey) = Puppet::new();
     let (handles, root) = root_of(obey);
-    testing::run(root, |harness| async move {
-        let child = handle(&handles, 1).await;
+    Harness::run(None, |harness| async move {
+        harness.start(root);
+        let child = handle(&harness, &handles, 1).await;
         puppet.healthy().await;
         puppet.die().await;
         let ended = tokio::spawn(async move { child.ended().await });
-        puppet.healthy().await;
+        harness.wait(puppet.healthy()).await;
         assert!(
             !ended.is_finished(),
             "a death that is tried again is no end"
@@ -153,8 +155,9 @@ fn a_handle_of_a_discarded_place_fails_and_never_means_its_successor() {
         }
     };
     let (_, root) = root_of(mid);
-    testing::run(root, |_harness| async move {
-        let old = handle(&handles, 1).await;
+    Harness::run(None, |harness| async move {
+        harness.start(root);
+        let old = handle(&harness, &handles, 1).await;
         let waits = old.clone();
         let waits = tokio::spawn(async move { waits.healthy().await });
         child.tell(|_| None).await;
@@ -165,8 +168,8 @@ fn a_handle_of_a_discarded_place_fails_and_never_means_its_successor() {
             Err(HealthyError::Gone { .. } | HealthyError::Stopped { .. })
         );
         assert!(gone, "{refused:?}");
-        child.healthy().await;
-        let new = handle(&handles, 2).await;
+        harness.wait(child.healthy()).await;
+        let new = handle(&harness, &handles, 2).await;
         new.healthy().await.expect("it is");
         assert!(matches!(
             old.healthy().await,
@@ -198,7 +201,8 @@ fn healthy_fails_for_a_child_that_went_down() {
         ctx.done();
         anyhow::Ok(())
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.until("root", State::Done).await;
     });
 }
@@ -212,9 +216,10 @@ fn a_planned_restart_is_neither_counted_nor_delayed() {
     // R4, R8. The incarnation had run for longer than the initial backoff.
     let (child, obey) = Puppet::new();
     let (_, root) = root_of(obey);
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         child.healthy().await;
-        sleep(Duration::from_secs(5)).await;
+        harness.advance(Duration::from_secs(5)).await;
         let before = Instant::now();
         child
             .tell(|ctx| {
@@ -222,14 +227,13 @@ fn a_planned_restart_is_neither_counted_nor_delayed() {
                 Some(Exit::Returned)
             })
             .await;
-        child
-            .tell(|ctx| {
-                assert_eq!(ctx.attempt(), 1);
-                ctx.healthy();
-                None
-            })
-            .await;
-        assert!(before.elapsed() <= Duration::from_millis(1));
+        let again = child.tell(|ctx| {
+            assert_eq!(ctx.attempt(), 1);
+            ctx.healthy();
+            None
+        });
+        harness.wait(again).await;
+        assert_eq!(before.elapsed(), Duration::ZERO);
         harness.settled().await;
         assert_eq!(harness.state("root.child").await, Some(State::Healthy));
     });
@@ -245,8 +249,9 @@ fn planned_restarts_keep_the_distance_of_the_initial_backoff() {
         ctx.restart();
     };
     let (_, root) = root_of(runnable(restless).backoff(backoff));
-    testing::run(root, |harness| async move {
-        sleep(Duration::from_secs(9)).await;
+    Harness::run(None, |harness| async move {
+        harness.start(root);
+        harness.advance(Duration::from_secs(9)).await;
         let starts = starts(&harness, "root.child");
         assert_eq!(starts.len(), 5, "{starts:?}");
         for pair in starts.windows(2) {
@@ -282,7 +287,8 @@ fn a_planned_restart_takes_its_group_with_it() {
             Ok::<_, RunError>(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         child.healthy().await;
         harness.settled().await;
         child
@@ -291,7 +297,7 @@ fn a_planned_restart_takes_its_group_with_it() {
                 Some(Err::<(), _>("new keys").into_exit())
             })
             .await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         harness.settled().await;
         assert_eq!(starts(&harness, "root.other").len(), 2);
     });
@@ -306,8 +312,10 @@ fn code_that_does_not_signal_can_be_healthy_at_its_start() {
         ctx.cancelled().await;
     };
     let (handles, root) = root_of(runnable(child).healthy_at_start());
-    testing::run(root, |harness| async move {
-        handle(&handles, 1).await.healthy().await.expect("it is");
+    Harness::run(None, |harness| async move {
+        harness.start(root);
+        let child = handle(&harness, &handles, 1).await;
+        child.healthy().await.expect("it is");
         harness.settled().await;
         assert_eq!(harness.state("root.child").await, Some(State::Healthy));
         assert_eq!(starts(&harness, "root.child").len(), 1);
@@ -322,8 +330,9 @@ fn giving_up_is_a_failure_of_the_tree_with_its_whole_chain() {
         Err::<(), _>(anyhow::anyhow!("no such table").context("cannot migrate"))
     };
     let (_, root) = root_of(child);
-    testing::run(root, |harness| async move {
-        let failure = harness.ended().await.expect_err("it gave up");
+    Harness::run(None, |harness| async move {
+        harness.start(root);
+        let failure = harness.stopped().await.expect_err("it gave up");
         let text = format!("{failure:?}");
         assert!(
             text.contains("cannot migrate") && text.contains("no such table"),

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use perennial::testing::{self, Harness};
+use perennial::testing::Harness;
 use perennial::{
     Backoff, Child, Clock, Context, Exit, FirstStartError, IntoExit, Outcome, Pool, RunError,
     StartError, State, Supervisor, What, runnable,
@@ -156,7 +156,8 @@ fn an_error_that_panics_when_dropped_is_an_exit_like_any_other() {
         serve(ctx).await;
         Ok(())
     };
-    testing::run(with_child(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(with_child(child));
         harness.settled().await;
         assert_eq!(exits(&harness, "root.child").len(), 4);
         assert_eq!(harness.state("root.child").await, Some(State::Healthy));
@@ -176,7 +177,8 @@ fn many_errors_that_panic_when_dropped_do_not_hold_up_the_end() {
         ctx.done();
         Ok::<_, RunError>(())
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         let report = harness.stop().await.unwrap();
         assert_eq!(report.outcome, Outcome::Stopped);
@@ -192,7 +194,8 @@ fn a_payload_whose_drop_panics_again_is_an_exit_like_any_other() {
         }
         serve(ctx).await;
     };
-    testing::run(with_child(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(with_child(child));
         harness.settled().await;
         assert_eq!(exits(&harness, "root.child").len(), 2);
         assert_eq!(harness.state("root.child").await, Some(State::Healthy));
@@ -210,7 +213,8 @@ fn a_subscriber_that_panics_stops_nothing() {
         Ok(())
     };
     tracing::subscriber::with_default(Broken, || {
-        testing::run(with_child(child), |harness| async move {
+        Harness::run(None, |harness| async move {
+            harness.start(with_child(child));
             harness.settled().await;
             assert_eq!(harness.state("root.child").await, Some(State::Healthy));
         });
@@ -234,7 +238,8 @@ fn a_waker_that_panics_stops_nothing() {
             Ok::<_, RunError>(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.until("root.child", State::Starting).await;
         let mut healthy = Box::pin(slot.get().unwrap().healthy());
         let waker = Waker::from(Arc::new(Alarm));
@@ -256,7 +261,8 @@ fn a_panic_is_told_with_its_own_message_and_not_with_one_caught_before() {
         }
         serve(ctx).await;
     };
-    testing::run(with_child(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(with_child(child));
         harness.settled().await;
         let exits = exits(&harness, "root.child");
         assert_eq!(panic_of(&exits[0]), ("the cause", None));
@@ -273,7 +279,8 @@ fn a_panic_in_the_conversion_of_an_exit_is_a_panic_of_the_runnable() {
         }
         Odd { is_broken }
     };
-    testing::run(with_child(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(with_child(child));
         harness.settled().await;
         let exits = exits(&harness, "root.child");
         let (message, location) = panic_of(&exits[0]);
@@ -291,7 +298,8 @@ fn an_owned_output_that_nobody_wants_may_panic_when_dropped() {
         }
         serve(ctx).await;
     };
-    testing::run(with_child(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(with_child(child));
         harness.until("root.child", State::Dead).await;
         harness.settled().await;
         assert_eq!(harness.state("root.child").await, Some(State::Healthy));
@@ -312,7 +320,8 @@ fn a_task_can_be_spawned_from_a_thread_without_a_runtime() {
         assert_eq!(owned.await.unwrap(), 7);
         serve(ctx).await;
     };
-    testing::run(with_child(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(with_child(child));
         harness.settled().await;
         assert!(exits(&harness, "root.child").is_empty());
     });
@@ -344,7 +353,8 @@ fn handles_know_how_their_children_ended_when_the_tree_is_gone() {
             Ok::<_, RunError>(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         let [done, stopped, failed, finished] = slot.get().unwrap();
         let (awaited, report) = tokio::join!(stopped.ended(), harness.stop());
@@ -380,7 +390,8 @@ fn a_pool_that_was_cancelled_before_it_started_takes_no_children() {
             Ok(())
         }
     };
-    testing::run(with_child(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(with_child(child));
         harness.settled().await;
         let start = slot.get().unwrap().start(serve);
         assert!(
@@ -415,7 +426,8 @@ fn what_waits_for_a_restart_is_seen_when_a_larger_fall_cancels_it() {
             Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
         }
     };
-    testing::run(with_child(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(with_child(child));
         harness.until("root.child.fail", State::Waiting).await;
         harness.until("root.child.fail", State::Canceled).await;
         harness.settled().await;

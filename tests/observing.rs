@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures::FutureExt;
-use perennial::testing::{self, Harness, Setup};
+use perennial::testing::Harness;
 use perennial::{Context, Exit, RunError, Strategy, Supervisor, What};
 use puppet::Puppet;
 use tokio::time::sleep;
@@ -56,13 +56,12 @@ fn history(seed: u64) -> String {
         ctx.done();
         Ok::<_, RunError>(())
     };
-    Setup::new(Supervisor::new(root))
-        .seed(seed)
-        .run(|harness| async move {
-            harness.settled().await;
-            harness.stop().await.expect("stopping is no failure");
-            text(&harness)
-        })
+    Harness::run(Some(seed), |harness| async move {
+        harness.start(root);
+        harness.settled().await;
+        harness.stop().await.expect("stopping is no failure");
+        text(&harness)
+    })
 }
 
 #[test]
@@ -75,7 +74,8 @@ fn the_same_seed_gives_the_same_log_to_the_byte() {
 #[test]
 fn a_snapshot_displays_as_a_tree() {
     // R17. Each node below its parent, in order of declaration, with its state.
-    testing::run(root_of(flaky), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(flaky));
         harness.settled().await;
         let snapshot = harness.snapshot().await;
         let text = snapshot.to_string();
@@ -101,10 +101,11 @@ fn a_snapshot_displays_as_a_tree() {
 fn the_events_of_a_life_come_in_order() {
     // R17, L3. From the declaration to the stop of the tree.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         child.healthy().await;
         child.die().await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         harness.settled().await;
         harness.stop().await.expect("stopping is no failure");
         let of = |event: &perennial::Event| match event.what {
@@ -157,7 +158,8 @@ fn a_slow_reader_is_told_how_many_events_it_missed() {
     };
     let supervisor = Supervisor::new(root);
     let mut events = supervisor.events();
-    Setup::new(supervisor).run(|harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start_with(supervisor);
         harness.until("root", perennial::State::Done).await;
         harness.stop().await.expect("stopping is no failure");
         let total = harness.log().len() as u64;
@@ -182,10 +184,11 @@ fn a_slow_reader_is_told_how_many_events_it_missed() {
 fn snapshots_and_events_are_json() {
     // R17. With paths and states as text, and times in seconds.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         child.healthy().await;
         child.die().await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         let snapshot = harness.snapshot().await;
         let json = serde_json::to_value(&snapshot).expect("it is data");
         let node = &json["nodes"][1];
@@ -212,10 +215,11 @@ fn snapshots_and_events_are_json() {
 fn a_panic_is_caught_with_its_message_and_its_place() {
     // R18. In the evidence of the exit.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         let number = 41;
         child.tell(move |_| panic!("broken by {number}")).await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         let snapshot = harness.snapshot().await;
         let last = snapshot
             .find("root.child")
@@ -246,7 +250,8 @@ async fn a_panic_may_be_propagated_to_whoever_runs_the_tree() {
 #[test]
 fn the_log_of_a_harness_begins_with_the_declaration_of_the_root() {
     // R17. Nothing happened before it.
-    testing::run(root_of(serve), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(serve));
         harness.settled().await;
         let log = harness.log();
         let first = log.first().expect("there are events");

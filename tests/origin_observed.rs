@@ -6,7 +6,7 @@ mod puppet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial::testing::{self, Harness};
+use perennial::testing::Harness;
 use perennial::{Context, RunError, State, Strategy, What};
 use puppet::Puppet;
 use tokio::sync::{Notify, Semaphore};
@@ -45,7 +45,8 @@ fn a_snapshot_shows_each_step_of_a_life() {
             anyhow::Ok(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         use State::{Done, Healthy, Starting};
         harness.quiet(Duration::from_millis(1)).await;
         assert_eq!(states(&harness, PATHS).await, [Some(Starting), None, None]);
@@ -57,7 +58,7 @@ fn a_snapshot_shows_each_step_of_a_life() {
             [Starting, Starting, Healthy].map(Some)
         );
         one.die().await;
-        one.healthy().await;
+        harness.wait(one.healthy()).await;
         let exits: Vec<_> = (harness.log().into_iter())
             .filter(|event| matches!(event.what, What::Exited { .. }))
             .map(|event| (event.path.to_string(), event.state))
@@ -107,11 +108,12 @@ fn a_child_that_is_done_leaves_its_parent_running() {
             anyhow::Ok(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         assert!(closed.is_closed());
         assert_eq!(harness.state("root.child").await, Some(State::Done));
-        harness.pass(Duration::from_mins(1)).await;
+        harness.advance(Duration::from_mins(1)).await;
         assert_eq!(harness.state("root").await, Some(State::Healthy));
     });
 }
@@ -135,7 +137,8 @@ fn a_name_is_taken_once_and_what_happens_there_stands_under_its_path() {
         ctx.done();
         anyhow::Ok(())
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         let log = harness.log();
         let dut = log.iter().filter(|event| event.path == "root.foo.dut");

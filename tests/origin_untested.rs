@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use perennial::testing::{self, Harness};
+use perennial::testing::Harness;
 use perennial::{
     Context, Evidence, Exit, IntoExit, Name, NameError, RunError, Runnable, Signal, State,
     Strategy, What,
@@ -87,7 +87,8 @@ fn no_child_is_declared_after_healthy() {
         assert!(matches!(ctx.pool("late"), Err(RunError::TooLate { .. })));
         ctx.done();
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         assert_eq!(harness.snapshot().await.nodes.len(), 1);
         assert_eq!(harness.state("root").await, Some(State::Done));
@@ -97,28 +98,27 @@ fn no_child_is_declared_after_healthy() {
 #[test]
 fn done_before_healthy_is_legal_and_implies_it() {
     // R4. In the origin it was a panic.
-    testing::run(
-        root_of(|ctx: Context| async move { ctx.done() }),
-        |harness| async move {
-            harness.settled().await;
-            assert_eq!(harness.state("root.child").await, Some(State::Done));
-            let log = harness.log();
-            let child = log.iter().filter(|event| event.path == "root.child");
-            assert_eq!(
-                child
-                    .filter(|event| matches!(event.what, What::Healthy))
-                    .count(),
-                1
-            );
-        },
-    );
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(|ctx: Context| async move { ctx.done() }));
+        harness.settled().await;
+        assert_eq!(harness.state("root.child").await, Some(State::Done));
+        let log = harness.log();
+        let child = log.iter().filter(|event| event.path == "root.child");
+        assert_eq!(
+            child
+                .filter(|event| matches!(event.what, What::Healthy))
+                .count(),
+            1
+        );
+    });
 }
 
 #[test]
 fn a_signal_said_twice_changes_nothing() {
     // R4. And is no event.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         child.healthy().await;
         child.healthy().await;
         child
@@ -157,7 +157,8 @@ fn a_signal_after_the_stop_was_asked_is_ignored_and_is_an_event() {
         ctx.give_up();
         Err::<(), _>("gave up too late")
     };
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.settled().await;
         harness.stop().await.expect("stopping is no failure");
         assert_eq!(exits(&harness, "root.child")[0].0, State::Canceled);
@@ -177,9 +178,10 @@ fn a_signal_after_the_stop_was_asked_is_ignored_and_is_an_event() {
 fn returning_while_starting_is_a_death_that_says_so() {
     // R5. Last row of the table.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         child.tell(|_| Some(Exit::Returned)).await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         let (state, evidence) = exits(&harness, "root.child").remove(0);
         assert_eq!(state, State::Dead);
         assert!(
@@ -193,10 +195,11 @@ fn returning_while_starting_is_a_death_that_says_so() {
 fn returning_while_healthy_is_a_death_that_says_so() {
     // R5. Last row of the table.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         child.healthy().await;
         child.tell(|_| Some(Exit::Returned)).await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         let (state, evidence) = exits(&harness, "root.child").remove(0);
         assert_eq!(state, State::Dead);
         assert!(
@@ -213,7 +216,8 @@ fn returning_ok_when_told_to_stop_is_no_death() {
         ctx.healthy();
         ctx.cancelled().await;
     };
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.settled().await;
         let report = harness.stop().await.expect("stopping is no failure");
         assert!(report.stops.is_empty(), "{report}");
@@ -230,7 +234,8 @@ fn any_error_after_being_told_to_stop_is_a_diagnostic_and_not_a_death() {
         let inner = std::io::Error::other("signal: killed");
         Err::<(), _>(anyhow::Error::from(inner).context("the command"))
     };
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.settled().await;
         let report = harness.stop().await.expect("stopping is no failure");
         assert_eq!(report.stops.len(), 1, "{report}");
@@ -248,14 +253,15 @@ fn any_error_after_being_told_to_stop_is_a_diagnostic_and_not_a_death() {
 fn an_error_after_done_is_a_death() {
     // R5. Done promises a return without one.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         child
             .tell(|ctx| {
                 ctx.done();
                 Some(Err::<(), _>("late").into_exit())
             })
             .await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         assert_eq!(exits(&harness, "root.child")[0].0, State::Dead);
     });
 }
@@ -264,10 +270,11 @@ fn an_error_after_done_is_a_death() {
 fn an_error_of_a_healthy_child_is_a_death_whatever_its_type() {
     // R5. Nobody had told it to stop.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         child.healthy().await;
         child.die().await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         let (state, evidence) = exits(&harness, "root.child").remove(0);
         assert_eq!((state, evidence.state), (State::Dead, State::Healthy));
         assert!(

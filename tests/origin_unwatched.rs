@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use perennial::testing::{self, Setup};
+use perennial::testing::Harness;
 use perennial::{
     Backoff, Context, RunError, Rung, Runnable, State, Strategy, Supervisor, What, runnable,
 };
@@ -55,13 +55,14 @@ fn a_slow_member_of_three_holds_the_others_and_its_late_error_is_no_second_fall(
             Ok::<_, RunError>(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         first.healthy().await;
         harness.settled().await;
         first.die().await;
-        first.healthy().await;
+        harness.wait(first.healthy()).await;
         harness.settled().await;
-        harness.pass(Duration::from_mins(1)).await;
+        harness.advance(Duration::from_mins(1)).await;
         let log = harness.log();
         let left = log.iter().position(|event| {
             event.path == "root.slow" && matches!(event.what, What::Exited { .. })
@@ -85,11 +86,12 @@ fn a_slow_member_of_three_holds_the_others_and_its_late_error_is_no_second_fall(
 fn a_child_of_a_done_parent_is_started_again_alone() {
     // R6. Done keeps its descendants running.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         child.healthy().await;
         harness.until("root", State::Done).await;
         child.die().await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         harness.settled().await;
         let snapshot = harness.snapshot().await;
         assert_eq!(
@@ -105,11 +107,12 @@ fn a_child_of_a_done_parent_is_started_again_alone() {
 fn the_root_is_started_again_with_backoff() {
     // R11, R8. As any node, once it was healthy.
     let (root, obey) = Puppet::new();
-    testing::run(obey, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(obey);
         root.healthy().await;
         let before = Instant::now();
         root.die().await;
-        root.healthy().await;
+        harness.wait(root.healthy()).await;
         let range = Duration::from_millis(249)..=Duration::from_millis(751);
         assert!(range.contains(&before.elapsed()), "{:?}", before.elapsed());
         harness.settled().await;
@@ -120,8 +123,9 @@ fn the_root_is_started_again_with_backoff() {
 fn delays_grow_within_their_jitter_and_stop_at_the_cap() {
     // R8. Each is drawn around 500 ms times 1.5 for each failure in a row, 60 s at most.
     let child = |_: Context| async { Err::<(), _>("again") };
-    testing::run(root_of(child), |harness| async move {
-        harness.pass(Duration::from_mins(30)).await;
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
+        harness.advance(Duration::from_mins(30)).await;
         let log = harness.log();
         let of = |event: &perennial::Event| match event.what {
             What::RestartScheduled { due, .. } => Some(due.saturating_sub(event.at)),
@@ -159,7 +163,8 @@ fn the_nodes_of_a_stop_are_asked_at_once_and_each_returns_in_its_own_time() {
         sleep(Duration::from_secs(2)).await;
         Ok::<_, RunError>(())
     };
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.settled().await;
         let before = Instant::now();
         let report = harness.stop().await.expect("stopping is no failure");
@@ -176,7 +181,8 @@ fn a_panic_while_stopping_is_in_the_report() {
         ctx.cancelled().await;
         assert!(!ctx.is_cancelled(), "at the very end");
     };
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.settled().await;
         let report = harness.stop().await.expect("stopping is no failure");
         assert_eq!(report.stops.len(), 1, "{report}");
@@ -189,13 +195,14 @@ fn a_panic_while_stopping_is_in_the_report() {
 fn two_trees_at_once_know_nothing_of_each_other() {
     // R11. Each has its own root, its own processor and its own numbers.
     let (first, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         let (second, obey) = Puppet::new();
         let other = Supervisor::new(root_of(obey)).start();
         first.healthy().await;
         second.healthy().await;
         second.die().await;
-        second.healthy().await;
+        harness.wait(second.healthy()).await;
         other.stop().await.expect("stopping is no failure");
         let snapshot = harness.snapshot().await;
         let child = snapshot.find("root.child").expect("it stands");
@@ -207,13 +214,11 @@ fn two_trees_at_once_know_nothing_of_each_other() {
 #[should_panic(expected = "cannot listen")]
 fn the_harness_fails_a_test_whose_tree_failed() {
     // R11. Unless the test has seen it.
-    testing::run(
-        |_: Context| async { Err::<(), _>("cannot listen") },
-        |harness| async move {
-            sleep(Duration::from_secs(1)).await;
-            drop(harness);
-        },
-    );
+    Harness::run(None, |harness| async move {
+        harness.start(|_: Context| async { Err::<(), _>("cannot listen") });
+        harness.advance(Duration::from_secs(1)).await;
+        drop(harness);
+    });
 }
 
 #[test]
@@ -221,10 +226,9 @@ fn the_harness_lets_a_test_expect_a_failure() {
     // R11. The test has seen how the tree ended.
     let backoff = Backoff::none();
     let root = runnable(|_: Context| async { Err::<(), _>("cannot listen") }).backoff(backoff);
-    Setup::new(Supervisor::new(root))
-        .seed(7)
-        .run(|harness| async move {
-            let failure = harness.ended().await.expect_err("it cannot start");
-            assert!(format!("{failure:?}").contains("cannot listen"));
-        });
+    Harness::run(Some(7), |harness| async move {
+        harness.start(root);
+        let failure = harness.stopped().await.expect_err("it cannot start");
+        assert!(format!("{failure:?}").contains("cannot listen"));
+    });
 }

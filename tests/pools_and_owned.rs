@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use perennial::testing;
+use perennial::testing::Harness;
 use perennial::{
     Cause, Context, Down, Exit, Hold, OwnError, OwnedError, Pool, RunError, StartError, State,
     What, once,
@@ -65,7 +65,8 @@ fn a_pool_may_start_a_child_as_soon_as_it_is_declared() {
         ctx.done();
         anyhow::Ok(())
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         assert_eq!(harness.state("root.pool").await, Some(State::Healthy));
         assert_eq!(harness.state("root.pool.1").await, Some(State::Healthy));
@@ -76,7 +77,8 @@ fn a_pool_may_start_a_child_as_soon_as_it_is_declared() {
 fn pooled_children_are_numbered_and_a_number_is_never_used_again() {
     // R13, R1. What has ended is forgotten; its handle keeps the exit.
     let (given, root) = pooled();
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         let pool = taken(&given);
         let first = pool.start(|ctx: Context| async move { ctx.healthy() });
@@ -100,7 +102,8 @@ fn pooled_children_are_numbered_and_a_number_is_never_used_again() {
 fn a_pooled_child_fails_alone_and_is_not_started_again() {
     // R13, R5. Its Down is an event with the reason.
     let (given, root) = pooled();
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         let pool = taken(&given);
         let sound = pool.start(serve).expect("it stands");
@@ -137,7 +140,8 @@ fn a_pooled_child_fails_alone_and_is_not_started_again() {
 fn pooled_children_stop_in_parallel() {
     // R13, R10. A hundred take as long as one.
     let (given, root) = pooled();
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         let pool = taken(&given);
         for _ in 0..100 {
@@ -174,11 +178,12 @@ fn a_pool_of_an_earlier_incarnation_starts_nothing() {
             Ok::<_, RunError>(obeys.await)
         }
     };
-    testing::run(root_of(parent), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(parent));
         child.healthy().await;
         harness.settled().await;
         child.die().await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         harness.settled().await;
         let pools = pools.lock().clone();
         let refused = pools[0].start(serve);
@@ -205,23 +210,24 @@ fn an_incarnation_has_ended_only_after_its_tasks_and_holds() {
         }
         obey(ctx)
     };
-    testing::run(root_of(owner), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(owner));
         child.healthy().await;
         child.die().await;
         let before = Instant::now();
-        sleep(Duration::from_secs(1)).await;
+        harness.advance(Duration::from_secs(1)).await;
         let snapshot = harness.snapshot().await;
         let node = snapshot.find("root.child").expect("it stands");
         assert_eq!((node.state, node.ending), (State::Dead, 2), "{snapshot}");
         assert_eq!(node.holds, ["a file"]);
-        sleep(Duration::from_millis(2500)).await;
+        harness.advance(Duration::from_millis(2500)).await;
         assert_eq!(
             harness.state("root.child").await,
             Some(State::Dead),
             "a hold is left"
         );
         drop(taken(&held));
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         assert!(before.elapsed() >= Duration::from_millis(3500));
         harness.settled().await;
     });
@@ -238,7 +244,8 @@ fn a_panic_of_an_owned_task_fails_its_owner() {
         serve(ctx).await;
         Ok::<_, OwnError>(())
     };
-    testing::run(root_of(owner), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(owner));
         harness.until("root.child", State::Dead).await;
         harness.settled().await;
         let snapshot = harness.snapshot().await;
@@ -264,7 +271,8 @@ fn an_error_of_an_owned_task_is_for_its_handle_alone() {
         serve(ctx).await;
         Ok::<_, OwnError>(())
     };
-    testing::run(root_of(owner), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(owner));
         harness.settled().await;
         let snapshot = harness.snapshot().await;
         assert_eq!(
@@ -302,11 +310,12 @@ fn an_owned_task_hears_that_its_owner_has_returned() {
     };
     let owner = Arc::new(owner);
     let owner = move |ctx: Context| owner(ctx);
-    testing::run(root_of(owner), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(owner));
         let before = Instant::now();
-        let heard = told.await.expect("it heard");
+        let heard = harness.wait(told).await.expect("it heard");
         assert_eq!(heard, before);
-        let report = harness.ended().await.expect("it finished");
+        let report = harness.stopped().await.expect("it finished");
         assert_eq!(
             before.elapsed().as_secs(),
             5,
@@ -324,7 +333,8 @@ fn nothing_is_owned_after_the_return() {
         *gives.lock() = Some(ctx.clone());
         async move { ctx.done() }
     };
-    testing::run(root_of(owner), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(owner));
         harness.settled().await;
         let ctx = taken(&given);
         let alive = Arc::new(());
@@ -340,7 +350,8 @@ fn nothing_is_owned_after_the_return() {
 fn what_an_owned_task_said_last_comes_before_the_end() {
     // L6, R14. Signals of a clone of the context, by the task, count as the owner's.
     let (child, obey) = Puppet::new();
-    testing::run(root_of(obey), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(obey));
         let by_clone = |ctx: &Context| {
             let clone = ctx.clone();
             std::thread::spawn(move || clone.done())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use perennial::testing::{self, Setup};
+use perennial::testing::Harness;
 use perennial::{
     Context, Failure, Grace, Outcome, Report, RunError, Rung, Runnable, State, Supervisor, Wait,
     runnable,
@@ -50,7 +50,8 @@ fn grace_is_five_seconds_unless_it_is_chosen() {
         (runnable(deaf).grace(Duration::from_secs(42)), 42),
         (runnable(deaf).grace(Duration::ZERO), 0),
     ] {
-        testing::run(root_of(child), |harness| async move {
+        Harness::run(None, |harness| async move {
+            harness.start(root_of(child));
             harness.settled().await;
             let before = Instant::now();
             let report = harness.stop().await.expect("stopping is no failure");
@@ -64,11 +65,12 @@ fn grace_is_five_seconds_unless_it_is_chosen() {
 fn a_deadline_ends_an_infinite_grace() {
     // R10, L9. Nothing else does.
     let child = runnable(deaf).grace(Grace::Infinite);
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.settled().await;
         let before = Instant::now();
         let ending = harness.tree().stop_within(Duration::from_mins(3));
-        let report = ending.await.expect("stopping is no failure");
+        let report = harness.wait(ending).await.expect("stopping is no failure");
         assert_eq!(before.elapsed().as_secs(), 180);
         assert_eq!(rung(&report), aborted());
     });
@@ -78,17 +80,18 @@ fn a_deadline_ends_an_infinite_grace() {
 fn a_second_stop_with_a_tighter_deadline_wins_and_gets_the_same_report() {
     // R11, L9. A looser one changes nothing; the snapshot says whom an infinite grace waits for.
     let child = runnable(deaf).grace(Grace::Infinite);
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         harness.settled().await;
         let first = harness.tree().stop();
-        sleep(Duration::from_hours(20)).await;
+        harness.advance(Duration::from_hours(20)).await;
         let snapshot = harness.snapshot().await;
         let child = snapshot.find("root.child").expect("it stands");
         assert_eq!((child.state, child.rung), (State::Stopping, Rung::Asked));
         let before = Instant::now();
         let second = harness.tree().stop_within(Duration::from_secs(7));
         let third = harness.tree().stop_within(Duration::from_mins(7));
-        let reports = [first.await, second.await, third.await];
+        let reports = [harness.wait(first).await, second.await, third.await];
         assert_eq!(before.elapsed().as_secs(), 7);
         for report in reports {
             assert_eq!(rung(&report.expect("stopping is no failure")), aborted());
@@ -142,36 +145,35 @@ fn the_harness_fails_a_test_that_leaves_a_leak() {
         *kept.lock() = ctx.hold("a thread").ok();
         deaf(ctx)
     };
-    testing::run(
-        root_of(child),
-        |harness| async move { harness.settled().await },
-    );
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
+        harness.settled().await
+    });
 }
 
 #[test]
 fn a_tree_with_nothing_left_to_do_has_finished() {
     // R11. Its root and all below are done.
-    testing::run(
-        root_of(|ctx: Context| async move { ctx.done() }),
-        |harness| async move {
-            let report = harness.ended().await.expect("it finished");
-            assert_eq!(report.outcome, Outcome::Finished);
-            let stopped = harness.stop().await.expect("it has finished");
-            assert_eq!(
-                stopped.outcome,
-                Outcome::Finished,
-                "a later stop changes nothing"
-            );
-        },
-    );
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(|ctx: Context| async move { ctx.done() }));
+        let report = harness.stopped().await.expect("it finished");
+        assert_eq!(report.outcome, Outcome::Finished);
+        let stopped = harness.stop().await.expect("it has finished");
+        assert_eq!(
+            stopped.outcome,
+            Outcome::Finished,
+            "a later stop changes nothing"
+        );
+    });
 }
 
 #[test]
 fn a_done_root_with_a_living_child_keeps_running() {
     // R11. Nothing is finished while something lives.
-    testing::run(root_of(deaf), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(deaf));
         harness.until("root", State::Done).await;
-        sleep(Duration::from_hours(1)).await;
+        harness.advance(Duration::from_hours(1)).await;
         assert_eq!(harness.state("root.child").await, Some(State::Healthy));
     });
 }
@@ -180,9 +182,10 @@ fn a_done_root_with_a_living_child_keeps_running() {
 fn an_error_of_a_root_that_was_never_healthy_ends_the_tree() {
     // R11. A service that cannot start says so and exits.
     let root = |_: Context| async { Err::<(), _>("cannot listen") };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         let before = Instant::now();
-        let failure = harness.ended().await.expect_err("it cannot start");
+        let failure = harness.stopped().await.expect_err("it cannot start");
         assert_eq!(before.elapsed(), Duration::ZERO);
         assert!(failure.to_string().contains("root"), "{failure}");
     });
@@ -196,8 +199,9 @@ fn a_root_may_be_told_to_try_its_start_again() {
         ctx.done();
         Ok(())
     };
-    Setup::new(Supervisor::new(root).retry_start()).run(|harness| async move {
-        let report = harness.ended().await.expect("it finished");
+    Harness::run(None, |harness| async move {
+        harness.start_with(Supervisor::new(root).retry_start());
+        let report = harness.stopped().await.expect("it finished");
         assert_eq!(report.outcome, Outcome::Finished);
     });
 }
@@ -218,8 +222,9 @@ fn a_root_may_be_told_to_try_again_after_an_escalation() {
         ctx.done();
         Ok::<_, RunError>(())
     };
-    Setup::new(Supervisor::new(root).retry_escalations()).run(|harness| async move {
-        let report = harness.ended().await.expect("it finished");
+    Harness::run(None, |harness| async move {
+        harness.start_with(Supervisor::new(root).retry_escalations());
+        let report = harness.stopped().await.expect("it finished");
         assert_eq!(report.outcome, Outcome::Finished);
     });
 }
@@ -229,18 +234,17 @@ fn exit_codes_are_zero_for_a_report_and_one_for_a_failure() {
     // R11. As `main` returns them.
     let text = |code: ExitCode| format!("{code:?}");
     let success = text(ExitCode::SUCCESS);
-    testing::run(root_of(deaf), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(deaf));
         harness.settled().await;
         let stopped = harness.stop().await;
         assert_eq!(text(stopped.report()), success);
     });
-    testing::run(
-        |_: Context| async { Err::<(), _>("no") },
-        |harness| async move {
-            let failed: Result<(), Failure> = harness.ended().await.map(drop);
-            assert_eq!(text(failed.report()), text(ExitCode::FAILURE));
-        },
-    );
+    Harness::run(None, |harness| async move {
+        harness.start(|_: Context| async { Err::<(), _>("no") });
+        let failed: Result<(), Failure> = harness.stopped().await.map(drop);
+        assert_eq!(text(failed.report()), text(ExitCode::FAILURE));
+    });
 }
 
 #[test]
@@ -253,11 +257,12 @@ fn the_tree_is_settled_only_when_no_restart_is_pending() {
     };
     let backoff = perennial::Backoff::constant(Duration::from_mins(1));
     let child = runnable(child).grace(Duration::ZERO).backoff(backoff);
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         let within = Duration::from_secs(90);
         let error = harness.settled_within(within).await.expect_err("it waits");
         let text = error.to_string();
-        let perennial::SettleError::Unsettled { nodes, .. } = error else {
+        let perennial::testing::NotSettled::Late { nodes, .. } = error else {
             panic!("{text}");
         };
         let waiting: Vec<_> = nodes.iter().map(|node| (node.state, node.wait)).collect();
@@ -283,14 +288,15 @@ fn the_tree_is_ready_when_every_node_was_healthy_since_its_last_fall() {
         ctx.cancelled().await;
         Ok(())
     };
-    testing::run(root_of(child), |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root_of(child));
         let before = Instant::now();
-        harness.tree().ready().await;
+        harness.wait(harness.tree().ready()).await;
         assert_eq!(before.elapsed().as_secs(), 10);
         assert!(harness.snapshot().await.is_ready);
         harness.until("root.child", State::Dead).await;
         assert!(!harness.snapshot().await.is_ready);
-        harness.tree().ready().await;
+        harness.wait(harness.tree().ready()).await;
         assert!(before.elapsed() >= Duration::from_secs(30));
     });
 }

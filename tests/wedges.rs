@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use perennial::testing::{self, Harness, Setup};
+use perennial::testing::Harness;
 use perennial::{Context, Exit, OwnError, RunError, State, Strategy, Supervisor, What};
 use puppet::Puppet;
 use root::root_of;
@@ -55,9 +55,10 @@ fn a_stale_context_never_touches_the_next_incarnation() {
     // L10, R3, R4. W1: addresses carry the incarnation.
     let (child, contexts, record) = recorded();
     let root = root_of("child", record);
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         child.die().await;
-        child.tell(|_| None).await;
+        harness.wait(child.tell(|_| None)).await;
         let stale = contexts.lock()[0].clone();
         stale.healthy();
         stale.give_up();
@@ -75,7 +76,7 @@ fn a_stale_context_never_touches_the_next_incarnation() {
         child.healthy().await;
         harness.until("root.child", State::Healthy).await;
         child.die().await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         harness.settled().await;
     });
 }
@@ -94,10 +95,11 @@ fn a_request_of_a_place_that_is_gone_holds_no_lock() {
         }
     };
     let root = root_of("mid", mid);
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         child.tell(|_| None).await;
         parent.die().await;
-        parent.tell(|_| None).await;
+        harness.wait(parent.tell(|_| None)).await;
         assert_eq!(harness.state("root.mid.leaf").await, None);
         let stale = contexts.lock()[0].clone();
         stale.done();
@@ -146,13 +148,14 @@ fn a_group_is_atomic() {
             Ok::<_, RunError>(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         for _ in 0..5 {
-            first.healthy().await;
+            harness.wait(first.healthy()).await;
             harness.settled().await;
             first.die().await;
         }
-        first.healthy().await;
+        harness.wait(first.healthy()).await;
         harness.settled().await;
         let falls = harness.log().into_iter();
         let falls = falls.filter(|event| matches!(event.what, What::Fell { .. }));
@@ -179,13 +182,14 @@ fn an_error_while_being_told_to_stop_is_no_crash() {
             Ok::<_, RunError>(())
         }
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         for _ in 0..3 {
-            first.healthy().await;
+            harness.wait(first.healthy()).await;
             harness.settled().await;
             first.die().await;
         }
-        first.healthy().await;
+        harness.wait(first.healthy()).await;
         harness.settled().await;
         let log = harness.log();
         let loud = log.iter().filter(|event| event.path == "root.loud");
@@ -207,8 +211,9 @@ fn healthy_does_not_reset_the_backoff_at_once() {
         ctx.done();
         Ok::<_, RunError>(())
     };
-    testing::run(root, |harness| async move {
-        harness.pass(Duration::from_mins(20)).await;
+    Harness::run(None, |harness| async move {
+        harness.start(root);
+        harness.advance(Duration::from_mins(20)).await;
         let delays = delays(&harness, "root.child");
         assert!(delays.len() < 40, "{} crashes in 20 minutes", delays.len());
         assert!(delays.last() > Some(&Duration::from_secs(29)));
@@ -229,18 +234,19 @@ fn attempts_survive_the_restart_of_the_parent() {
         }
     };
     let root = root_of("mid", mid);
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         for _ in 0..3 {
-            child.die().await;
+            harness.wait(child.die()).await;
         }
-        child.tell(|_| None).await;
+        harness.wait(child.tell(|_| None)).await;
         parent.die().await;
-        child.tell(|_| None).await;
+        harness.wait(child.tell(|_| None)).await;
         let attempts: Vec<_> = contexts.lock().iter().map(Context::attempt).collect();
         assert_eq!(attempts, [1, 2, 3, 4, 4]);
         child.die().await;
         parent.healthy().await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         harness.settled().await;
         assert!(delays(&harness, "root.mid.leaf").last() >= Some(&Duration::from_millis(843)));
     });
@@ -258,9 +264,10 @@ fn a_task_that_vanishes_is_an_exit() {
         }
         run.await
     });
-    Setup::new(supervisor).run(|harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start_with(supervisor);
         harness.until("root.child", State::Dead).await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         harness.settled().await;
         let snapshot = harness.snapshot().await;
         let last = snapshot

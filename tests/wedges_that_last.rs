@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use perennial::testing::{self, Setup};
+use perennial::testing::Harness;
 use perennial::{
     Cause, Context, IntoExit, RunError, Rung, State, Strategy, Supervisor, What, runnable,
 };
@@ -38,11 +38,12 @@ fn a_stuck_child_is_aborted_and_its_parent_rises() {
         }
     };
     let root = root_of("mid", mid);
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         parent.tell(|_| None).await;
         let before = Instant::now();
         parent.die().await;
-        parent.tell(|_| None).await;
+        harness.wait(parent.tell(|_| None)).await;
         let waited = before.elapsed();
         assert!((5000..=5751).contains(&waited.as_millis()), "{waited:?}");
         let aborted = |event: &perennial::Event| {
@@ -74,12 +75,13 @@ fn what_cannot_be_ended_is_leaked_by_name_and_ends_its_tree() {
             Ok::<_, RunError>(())
         }
     };
-    Setup::new(Supervisor::new(root)).run(|harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start_with(Supervisor::new(root));
         child.healthy().await;
         harness.settled().await;
         let before = Instant::now();
         child.die().await;
-        let failure = harness.ended().await.expect_err("it cannot go on");
+        let failure = harness.stopped().await.expect_err("it cannot go on");
         assert_eq!(before.elapsed().as_secs(), 10, "5 s of grace and 5 s more");
         assert!(format!("{failure:?}").contains("root.stuck"), "{failure:?}");
         let spent = harness
@@ -109,7 +111,8 @@ fn a_bad_name_is_an_error_value() {
         ctx.done();
         Ok::<_, RunError>(())
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         assert_eq!(
             harness.state("root.dhcp-eth0-100").await,
@@ -136,7 +139,8 @@ fn a_stop_reports_errors_and_panics_and_tells_when_it_is_over() {
         ctx.done();
         Ok::<_, RunError>(())
     };
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         let report = harness.stop().await.expect("stopping is no failure");
         let text = report.to_string();
@@ -196,7 +200,8 @@ fn a_child_queued_when_its_parent_dies_is_not_started() {
         }
     };
     let root = root_of("mid", mid);
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         harness.settled().await;
         assert_eq!(runs.load(Ordering::SeqCst), 1);
         let log = harness.log();
@@ -211,7 +216,8 @@ fn healthy_said_by_a_helper_and_by_its_caller_is_said_once() {
     // R4. W12: so helpers that signal can be called from code that signals.
     let (child, obey) = Puppet::new();
     let root = root_of("child", obey);
-    testing::run(root, |harness| async move {
+    Harness::run(None, |harness| async move {
+        harness.start(root);
         child.healthy().await;
         child
             .tell(|ctx| {
@@ -219,7 +225,7 @@ fn healthy_said_by_a_helper_and_by_its_caller_is_said_once() {
                 Some(Err::<(), _>("on request").into_exit())
             })
             .await;
-        child.healthy().await;
+        harness.wait(child.healthy()).await;
         harness.settled().await;
         let log = harness.log();
         let said = log.iter().filter(|event| event.path == "root.child");

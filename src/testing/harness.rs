@@ -1,135 +1,152 @@
-//! What a test can ask of the tree beside it.
+//! What a test holds: its tree, and looks at it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use parking_lot::Mutex;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::time::Instant;
 
-use crate::testing::log::Log;
-use crate::{Event, Failure, Report, SettleError, Snapshot, State, Tree};
+use crate::testing::builder::Builder;
+use crate::testing::fault::Fault;
+use crate::testing::idle::Idle;
+use crate::testing::log::{Keeper, Log};
+use crate::testing::plan::{Need, Plan, Strike};
+use crate::testing::victim;
+use crate::{Runnable, Snapshot, State, Supervisor, Tree};
 
-/// How long a test waits at most, on the paused clock, for what it says will happen.
-const PATIENCE: Duration = Duration::from_secs(3600);
-
-/// A tree beside a test. Cheap to clone.
+/// A tree, its clock, and what goes wrong in it, in the hand of a test. Cheap to clone.
 ///
-/// Waits that name what must happen panic when it has not happened after an hour on the paused
-/// clock, and say what happened instead.
+/// Time moves in the methods that say so, and in nothing else: a test that awaits anything else
+/// which needs time fails, and says so. Waits that name what must happen panic when it has not
+/// happened after an hour on the paused clock, and say what happened instead.
 #[derive(Clone, Debug)]
 pub struct Harness {
-    tree: Tree,
-    log: Log,
+    pub(super) stage: Arc<Stage>,
+}
+
+/// What is shared by all that has to do with one test.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) seed: u64,
+    pub(super) idle: Arc<Idle>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) keeper: Keeper,
+    pub(super) tree: OnceLock<Tree>,
     /// The test has seen how the tree ended, so a failure is its business.
-    has_seen_end: Arc<AtomicBool>,
+    pub(super) has_seen_end: AtomicBool,
+    pub(super) rng: Mutex<StdRng>,
+    began: Instant,
+}
+
+impl Stage {
+    /// In the runtime of the test.
+    pub(super) fn new(seed: u64, idle: Arc<Idle>) -> Self {
+        Self {
+            seed,
+            plan: Arc::new(Plan::new(idle.clone())),
+            idle,
+            keeper: Keeper::default(),
+            tree: OnceLock::new(),
+            has_seen_end: AtomicBool::new(false),
+            // Another seed than the tree's, so that the two do not draw alike.
+            rng: Mutex::new(StdRng::seed_from_u64(!seed)),
+            began: Instant::now(),
+        }
+    }
 }
 
 impl Harness {
-    pub(super) fn new(tree: Tree, log: Log) -> Self {
-        Self {
-            tree,
-            log,
-            has_seen_end: Arc::default(),
-        }
+    pub(super) const fn new(stage: Arc<Stage>) -> Self {
+        Self { stage }
+    }
+
+    /// Runs a test on a runtime of its own, on a paused clock, with this seed or a drawn one; then
+    /// stops the tree that the test has started.
+    ///
+    /// [`SEED_VARIABLE`](crate::testing::SEED_VARIABLE) in the environment comes before both. When
+    /// the test fails, the tree, its last events, the faults that struck, the seed and the command
+    /// that plays it again are printed.
+    ///
+    /// # Panics
+    ///
+    /// As [`Builder::run`].
+    ///
+    /// # Examples
+    ///
+    /// See the [module](crate::testing).
+    pub fn run<F, Fut>(seed: Option<u64>, test: F) -> Fut::Output
+    where
+        F: FnOnce(Self) -> Fut,
+        Fut: Future,
+    {
+        Builder::new(seed).run(test)
+    }
+
+    /// A test with options.
+    pub fn builder() -> Builder {
+        Builder::new(None)
+    }
+
+    /// Starts the tree with this root.
+    ///
+    /// # Panics
+    ///
+    /// If the test has started its tree before.
+    #[track_caller]
+    pub fn start(&self, root: impl Runnable) -> &Tree {
+        self.start_with(Supervisor::new(root))
+    }
+
+    /// Starts the tree of this supervisor, whose seed is replaced by the test's.
+    ///
+    /// # Panics
+    ///
+    /// If the test has started its tree before.
+    #[track_caller]
+    pub fn start_with(&self, supervisor: Supervisor) -> &Tree {
+        let Stage { plan, idle, .. } = &*self.stage;
+        assert!(
+            self.stage.tree.get().is_none(),
+            "a test has one tree, and it was started before"
+        );
+        let plan = plan.clone();
+        let supervisor = supervisor
+            .seed(self.stage.seed)
+            .interpose(move |context, run| victim::wrap(plan.clone(), context, run));
+        self.stage.keeper.begin(supervisor.events(), idle.clone());
+        self.stage.tree.get_or_init(|| supervisor.start())
     }
 
     /// The tree's handle.
+    ///
+    /// # Panics
+    ///
+    /// If no tree was started.
     #[must_use]
-    pub const fn tree(&self) -> &Tree {
-        &self.tree
+    #[track_caller]
+    pub fn tree(&self) -> &Tree {
+        let tree = self.stage.tree.get();
+        tree.expect("the test starts its tree before it asks for it")
     }
 
-    /// Waits until nothing more will happen by itself (R12). Backoffs end in the meantime.
-    ///
-    /// A node that is healthy counts as settled, whatever its code does between two awaits.
-    ///
-    /// # Panics
-    ///
-    /// With the list of the nodes that have not settled.
-    pub async fn settled(&self) {
-        if let Err(error) = self.settled_within(PATIENCE).await {
-            panic!("the tree has {error}");
-        }
+    /// The seed of the test.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.stage.seed
     }
 
-    /// Waits until nothing more will happen by itself, at most for this long on the paused clock.
-    ///
-    /// # Errors
-    ///
-    /// [`SettleError`] lists the nodes that have not settled.
-    pub async fn settled_within(&self, within: Duration) -> Result<(), SettleError> {
-        self.tree.settled_within(within).await
-    }
-
-    /// Waits until there was no event for this long: a weaker form of [`settled`](Self::settled).
-    ///
-    /// # Panics
-    ///
-    /// If there was always another event.
-    pub async fn quiet(&self, time: Duration) {
-        let mut events = self.tree.events();
-        let quiet = async { while let Ok(Some(_)) = timeout(time, events.next()).await {} };
-        if timeout(PATIENCE, quiet).await.is_err() {
-            panic!("the tree was never quiet for {time:?}");
-        }
-    }
-
-    /// Waits until the node at a path is in a state, or was for a moment since this was called.
-    ///
-    /// # Panics
-    ///
-    /// With the state that the node has instead.
-    pub async fn until(&self, path: &str, state: State) {
-        let mut events = self.tree.events();
-        if self.state(path).await == Some(state) {
-            return;
-        }
-        let reached = async {
-            while let Some(event) = events.next().await {
-                let is_it = event.is_ok_and(|event| event.path == *path && event.state == state);
-                // Some states come without an event of their own.
-                if is_it || self.state(path).await == Some(state) {
-                    return true;
-                }
-            }
-            false
-        };
-        if !timeout(PATIENCE, reached).await.unwrap_or(false) {
-            match self.state(path).await {
-                Some(is) => panic!("{path} is {is}, and never became {state}"),
-                None => panic!("there is no {path}, and none became {state}"),
-            }
-        }
-    }
-
-    /// Lets this much time pass on the paused clock, with all that becomes due in it.
-    pub async fn pass(&self, time: Duration) {
-        tokio::time::sleep(time).await;
-    }
-
-    /// Stops the tree, waits until nothing of it lives, and returns how it ended.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] if the tree had failed before.
-    pub async fn stop(&self) -> Result<Report, Failure> {
-        self.has_seen_end.store(true, Ordering::Relaxed);
-        self.tree.stop().await
-    }
-
-    /// Waits until the tree has ended, and returns how.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] if the tree failed.
-    pub async fn ended(&self) -> Result<Report, Failure> {
-        self.has_seen_end.store(true, Ordering::Relaxed);
-        self.tree.ended().await
+    /// How much time has passed on the paused clock since the test began.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.stage.began.elapsed()
     }
 
     /// How the tree looks now.
     pub async fn snapshot(&self) -> Snapshot {
-        self.tree.snapshot().await
+        self.tree().snapshot().await
     }
 
     /// What the node at a path is doing, if there is one.
@@ -139,20 +156,45 @@ impl Harness {
 
     /// The events so far, from the first one on.
     #[must_use]
-    pub fn log(&self) -> Vec<Event> {
-        self.log.events()
+    pub fn log(&self) -> Log {
+        self.stage.keeper.log()
     }
 
-    /// Ends what the test has left running.
-    pub(super) async fn finish(&self) {
-        match timeout(PATIENCE, self.tree.stop()).await {
-            Ok(Ok(report)) => {
-                let leaked: Vec<_> = report.leaked().collect();
-                assert!(leaked.is_empty(), "the tree has leaked {leaked:?}");
-            }
-            Ok(Err(_)) if self.has_seen_end.load(Ordering::Relaxed) => {}
-            Ok(Err(failure)) => panic!("the tree has failed: {failure:?}"),
-            Err(_) => panic!("the tree has not stopped after {PATIENCE:?}"),
+    /// Lets something go wrong.
+    ///
+    /// A fault that strikes at once does so when the tree next runs, which is at the test's next
+    /// wait. One that has not struck when the test is over fails it.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot strike: the node does not run now, or has started that often before.
+    #[track_caller]
+    pub fn inject(&self, fault: Fault) {
+        if let Err(why) = self.stage.plan.add(fault, Need::Must) {
+            panic!("{why}");
         }
+    }
+
+    /// The faults that have struck so far.
+    #[must_use]
+    pub fn strikes(&self) -> Vec<Strike> {
+        self.stage.plan.strikes()
+    }
+
+    /// Ends what the test has left running, and sees whether all went well.
+    pub(super) async fn finish(&self) {
+        if self.stage.tree.get().is_some() {
+            let has_seen_end = self.stage.has_seen_end.load(Ordering::Relaxed);
+            match self.stop().await {
+                Ok(report) => {
+                    let leaked: Vec<_> = report.leaked().collect();
+                    assert!(leaked.is_empty(), "the tree has leaked {leaked:?}");
+                }
+                Err(failure) => assert!(has_seen_end, "the tree has failed: {failure:?}"),
+            }
+        }
+        let left = self.stage.plan.left();
+        let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+        assert!(left.is_empty(), "these faults never struck: {left:?}");
     }
 }

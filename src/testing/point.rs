@@ -1,0 +1,111 @@
+//! Places in the user's code where a test can let something go wrong.
+
+use std::future::pending;
+
+use thiserror::Error;
+
+use crate::Context;
+use crate::testing::fault::{Fault, Kind};
+use crate::testing::plan::{Need, Plan};
+use crate::testing::victim::block;
+
+/// A place in the code of a runnable where a test can let something go wrong.
+///
+/// Outside of a [`Harness`](crate::testing::Harness) it does nothing.
+///
+/// # Examples
+///
+/// ```
+/// use perennial::{Context, State};
+/// use perennial::testing::{Fault, FaultPoint, Harness};
+///
+/// static COMMIT: FaultPoint = FaultPoint::new("commit");
+///
+/// async fn root(ctx: Context) -> anyhow::Result<()> {
+///     ctx.healthy();
+///     loop {
+///         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+///         COMMIT.reach(&ctx).await?;
+///     }
+/// }
+///
+/// Harness::run(None, |h| async move {
+///     h.start(root);
+///     h.settled().await;
+///     h.inject(Fault::error("root").at_point("commit", 3));
+///     h.until("root", State::Waiting).await;
+///     assert_eq!(h.now().as_secs(), 3);
+/// });
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct FaultPoint(&'static str);
+
+/// The error of a fault.
+#[derive(Clone, Debug, Error)]
+#[error("injected error{}", .point.map(|point| format!(" at {point}")).unwrap_or_default())]
+pub struct InjectedError {
+    path: String,
+    point: Option<&'static str>,
+}
+
+impl InjectedError {
+    pub(super) fn new(context: &Context, point: Option<&'static str>) -> Self {
+        let path = context.path().to_string();
+        Self { path, point }
+    }
+
+    /// The node at which it was injected.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl FaultPoint {
+    /// A place with this name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// Says that the code has come here. A fault that was injected
+    /// [here](Fault::at_point) strikes in this call: it returns an error, panics, hangs, blocks,
+    /// or takes longer when it is a slow start; a kill ends the node.
+    ///
+    /// # Errors
+    ///
+    /// [`InjectedError`] if an error was injected.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn reach(&self, context: &Context) -> Result<(), InjectedError> {
+        let Some(plan) = Plan::present() else {
+            return Ok(());
+        };
+        match plan.at_point(context, self.0) {
+            None => Ok(()),
+            Some(Kind::Error) => Err(InjectedError::new(context, Some(self.0))),
+            Some(Kind::Panic) => panic!("injected panic at {}", self.0),
+            Some(Kind::Hang) => pending().await,
+            Some(Kind::Block(time)) => {
+                block(time);
+                Ok(())
+            }
+            Some(Kind::SlowStart(by)) => {
+                tokio::time::sleep(by).await;
+                Ok(())
+            }
+            Some(kind @ (Kind::Kill | Kind::SlowStop(_))) => {
+                // Whatever it is, it strikes the node and not this call. If the node has just
+                // returned, there is nothing left to strike.
+                let fault = Fault::now(&context.path().to_string(), kind);
+                let _ = plan.add(fault, Need::May);
+                if kind == Kind::Kill {
+                    pending::<()>().await;
+                }
+                Ok(())
+            }
+        }
+    }
+}
