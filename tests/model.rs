@@ -7,26 +7,18 @@
 mod actions;
 #[path = "model/acts.rs"]
 mod acts;
-#[path = "model/compare.rs"]
-mod compare;
-#[path = "model/facts.rs"]
-mod facts;
-#[path = "model/falls.rs"]
-mod falls;
+#[path = "../examples/simulate/choices.rs"]
+mod choices;
 #[path = "model/history.rs"]
 mod history;
 #[path = "model/laws.rs"]
 mod laws;
 #[path = "model/moments.rs"]
 mod moments;
-#[path = "model/naive.rs"]
+#[path = "../examples/simulate/naive/mod.rs"]
 mod naive;
-#[path = "model/passes.rs"]
-mod passes;
 #[path = "model/planted.rs"]
 mod planted;
-#[path = "model/sight.rs"]
-mod sight;
 #[path = "model/world.rs"]
 mod world;
 

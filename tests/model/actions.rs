@@ -3,8 +3,8 @@
 use perennial::Path;
 use perennial::tree::{Action, Event, Health, Id, Intent, Kind, Place, What};
 
-use crate::compare::same;
-use crate::history::Choices;
+use crate::choices::Choices;
+use crate::naive::compare::same;
 use crate::world::{Incarnation, World};
 
 impl World {
@@ -85,7 +85,7 @@ impl World {
     fn note_incarnation(&mut self, path: Path, id: Id, choices: Choices) -> Result<(), String> {
         let naive = self
             .naive
-            .incarnation(&path.to_string())
+            .incarnation(&path)
             .ok_or("it is in the naive tree")?;
         if self
             .incarnations

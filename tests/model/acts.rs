@@ -3,7 +3,8 @@
 use perennial::tree::{Intent, Kind, Signal, Strategy};
 use perennial::{Exit, Name, Panic, Path};
 
-use crate::history::{Act, Choices, How, Late};
+use crate::choices::{Choices, How};
+use crate::history::{Act, Late};
 use crate::laws::Fact;
 use crate::world::{Incarnation, World};
 

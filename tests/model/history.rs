@@ -2,35 +2,12 @@
 //! counts around those which can do it then, so that what is left of a shortened history still
 //! makes sense.
 
-use std::fmt;
 use std::time::Duration;
 
-use perennial::tree::{
-    AtRoot, Backoff, Grace, Health, Kind, Options, Restart, Settings, Signal, Strategy as Falls,
-};
-use perennial::{Exit, Panic};
+use perennial::tree::{AtRoot, Health, Kind, Restart, Settings, Signal, Strategy as Falls};
 use proptest::prelude::*;
 
-/// What is chosen for one node.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Choices {
-    pub(crate) kind: Kind,
-    pub(crate) restart: Restart,
-    pub(crate) health: Health,
-    /// `None` is without limit.
-    pub(crate) grace: Option<Duration>,
-    pub(crate) initial: Duration,
-    pub(crate) reset_after: Option<Duration>,
-}
-
-/// How an incarnation returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
-    Ok,
-    Err,
-    Panic,
-    Abort,
-}
+use crate::choices::{Choices, How};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -108,58 +85,6 @@ pub(crate) struct History {
     pub(crate) steps: Vec<Step>,
 }
 
-impl Choices {
-    pub(crate) fn options(&self) -> Options {
-        let mut options = Options::default();
-        options.kind = self.kind;
-        options.restart = self.restart;
-        options.health = self.health;
-        options.grace = self.grace.map_or(Grace::Infinite, Grace::For);
-        options.backoff = self.backoff();
-        options
-    }
-
-    /// Without jitter, so that no chance has to agree.
-    pub(crate) fn backoff(&self) -> Backoff {
-        let backoff = Backoff::default()
-            .initial(self.initial)
-            .cap(Duration::from_secs(20));
-        let backoff = backoff.factor(2.0).and_then(|it| it.jitter(0.0));
-        let backoff = backoff.expect("both are in range");
-        self.reset_after
-            .map_or(backoff, |time| backoff.reset_after(time))
-    }
-}
-
-impl From<How> for Exit {
-    fn from(how: How) -> Self {
-        match how {
-            How::Ok => Self::Returned,
-            How::Err => Self::failed("boom"),
-            How::Panic => Self::Panicked(Panic::new("boom", None)),
-            How::Abort => Self::Aborted,
-        }
-    }
-}
-
-impl fmt::Display for Choices {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            restart,
-            health,
-            grace,
-            initial,
-            reset_after,
-        } = self;
-        match kind {
-            Kind::Pool => f.write_str("pool")?,
-            _ => write!(f, "{restart:?}, health {health:?}, grace {grace:?}")?,
-        }
-        write!(f, ", delay {initial:?}, reset after {reset_after:?}")
-    }
-}
-
 pub(crate) fn histories() -> impl Strategy<Value = History> {
     let steps = prop::collection::vec(step(), 1..120);
     (settings(), choices(), steps).prop_map(|(settings, root, steps)| History {
@@ -202,6 +127,7 @@ fn choices() -> impl Strategy<Value = Choices> {
             health,
             grace,
             initial,
+            jitter: 0.0,
             reset_after,
         }
     })

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use perennial::Path;
 use perennial::tree::{Action, Cause, Event, Intent, NodeSnapshot, Restart, Snapshot, State, What};
 
-use crate::history::How;
+use crate::choices::How;
 use crate::moments::{largest_dead_subtree, last_words, no_resurrection, stale_is_harmless};
 
 /// What the core was just told.

@@ -4,7 +4,7 @@ use perennial::tree::{
     Action, Down, Event, Intent, NodeSnapshot, Restart, Snapshot, State, Told, What,
 };
 
-use crate::history::How;
+use crate::choices::How;
 use crate::laws::{Fact, contains, event, is_start};
 
 pub(crate) fn no_resurrection(

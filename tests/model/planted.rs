@@ -2,7 +2,7 @@
 
 use perennial::tree::{Action, Event, Intent, What};
 
-use crate::history::How;
+use crate::choices::How;
 use crate::laws::{Fact, Laws, event, is_start};
 
 /// A lie, told at every step where it fits.

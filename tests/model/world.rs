@@ -12,9 +12,10 @@ use perennial::tree::{Action, Core, Declaration, Id, Intent, Place, Snapshot};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::compare::{nodes, same, seen};
-use crate::history::{Choices, History};
+use crate::choices::Choices;
+use crate::history::History;
 use crate::laws::{Fact, Laws};
+use crate::naive::compare::{nodes, same, seen};
 use crate::naive::{Flaw, Naive};
 use crate::planted::Lie;
 
@@ -179,7 +180,7 @@ impl World {
         let actions: Vec<_> = std::iter::from_fn(|| self.core.next_action()).collect();
         let after = self.core.snapshot(self.now);
         self.check_laws(fact, (before, &after), &actions)?;
-        nodes(&seen(&after), &self.naive.seen(self.now))?;
+        nodes(&seen(after), &self.naive.seen(self.now))?;
         same("stale messages", self.core.stale(), self.naive.stale)?;
         self.actions.extend(actions);
         Ok(())

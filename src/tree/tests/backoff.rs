@@ -168,6 +168,27 @@ fn the_row_is_broken_by_default_after_the_longer_of_ten_seconds_and_the_last_del
 }
 
 #[test]
+fn a_row_that_is_broken_takes_its_last_delay_along() {
+    // R8. The death after it is absorbed, so nothing else replaces that delay.
+    let backoff = Backoff::constant(secs(40));
+    let mut world = with(backoff);
+    world.fails("a");
+    world.step();
+    world.healthy("a");
+    world.passes(secs(40));
+    world.together(|world| {
+        world.fails("a");
+        world.fails("root");
+    });
+    let options = Options { backoff, ..plain() };
+    world.child_with("root", "a", options);
+    world.healthy("a");
+    world.passes(secs(10));
+    world.fails("a");
+    assert_eq!(world.attempt("a"), 2);
+}
+
+#[test]
 fn a_planned_restart_is_neither_counted_nor_delayed() {
     // R4. It ran for longer than the initial delay.
     let mut world = with(doubling());

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use perennial::Path;
 use perennial::tree::State;
 
-use crate::compare::Seen;
-use crate::naive::{Key, Naive, Own};
+use crate::naive::compare::Seen;
+use crate::naive::{Key, Naive, Node, Own};
 
 impl Naive {
     /// R11.
@@ -50,34 +51,44 @@ impl Naive {
         runs && nodes.all(|(key, node)| node.was_ready || is_ready(key))
     }
 
-    pub(crate) fn seen(&self, now: Duration) -> BTreeMap<String, Seen> {
-        let seen = self.nodes.values().map(|node| {
-            let seen = Seen {
-                state: node.state,
-                down: node.down.filter(|_| node.state == State::Down),
-                told: node.told.as_ref().map(|(told, by)| (*told, by.to_string())),
-                rung: node.rung,
-                runs: node.own == Own::Code,
-                ending: if let Own::Owned(left) = node.own {
-                    left
-                } else {
-                    0
-                },
-                attempt: node.failures + 1,
-                due: node
-                    .fall
-                    .as_ref()
-                    .and_then(|fall| fall.due)
-                    .map(|due| due.saturating_sub(now)),
-            };
-            (node.path.to_string(), seen)
-        });
-        seen.collect()
+    /// Each node before its children, as the core shows them.
+    pub(crate) fn seen(&self, now: Duration) -> Vec<Seen> {
+        let mut below = BTreeMap::<_, Vec<_>>::new();
+        for (key, node) in self.nodes.iter().rev() {
+            below.entry(node.parent).or_default().push(*key);
+        }
+        let mut seen = Vec::with_capacity(self.nodes.len());
+        let mut next = below.remove(&None).unwrap_or_default();
+        while let Some(key) = next.pop() {
+            seen.push(self.nodes[&key].seen(now));
+            next.append(&mut below.remove(&Some(key)).unwrap_or_default());
+        }
+        seen
     }
 
     /// The present incarnation at a path.
-    pub(crate) fn incarnation(&self, path: &str) -> Option<u64> {
+    pub(crate) fn incarnation(&self, path: &Path) -> Option<u64> {
         let found = self.nodes.values().find(|node| node.path == *path);
         found.map(|node| node.incarnation)
+    }
+}
+
+impl Node {
+    fn seen(&self, now: Duration) -> Seen {
+        let due = self.fall.as_ref().and_then(|fall| fall.due);
+        Seen {
+            path: self.path.clone(),
+            state: self.state,
+            down: self.down.filter(|_| self.state == State::Down),
+            told: self.told.clone(),
+            rung: self.rung,
+            runs: self.own == Own::Code,
+            ending: match self.own {
+                Own::Owned(left) => left,
+                Own::Nothing | Own::Code => 0,
+            },
+            attempt: self.failures + 1,
+            due: due.map(|due| due.saturating_sub(now)),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use perennial::Path;
 use perennial::tree::{AtRoot, Down, Rung, State, Told};
 
-use crate::history::How;
+use crate::choices::How;
 use crate::naive::{Fall, Flaw, Key, Naive, Own, ROOT};
 
 impl Naive {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use perennial::Path;
 use perennial::tree::{Down, Intent, Rung, Signal, State, Told};
 
-use crate::history::{Choices, How};
+use crate::choices::{Choices, How};
 use crate::naive::{Flaw, Key, Naive, Own, ROOT};
 
 impl Naive {
@@ -134,6 +134,8 @@ impl Naive {
             .is_some_and(|since| is_reset || now - since >= enough)
         {
             node.failures = 0;
+            // The delay was one of the row that is broken.
+            node.last_delay = Duration::ZERO;
         }
     }
 

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use perennial::Path;
 use perennial::tree::{Down, Rung, Snapshot, State, Told};
 
 /// All that is compared of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
+    pub(crate) path: Path,
     pub(crate) state: State,
     pub(crate) down: Option<Down>,
-    pub(crate) told: Option<(Told, String)>,
+    pub(crate) told: Option<(Told, Path)>,
     pub(crate) rung: Rung,
     pub(crate) runs: bool,
     pub(crate) ending: usize,
@@ -20,38 +22,35 @@ pub(crate) struct Seen {
     pub(crate) due: Option<Duration>,
 }
 
-/// What is to be seen of the core.
-pub(crate) fn seen(snapshot: &Snapshot) -> BTreeMap<String, Seen> {
-    let seen = snapshot.nodes.iter().map(|node| {
-        let told = node.told.as_ref().map(|(told, by)| (*told, by.to_string()));
-        let seen = Seen {
-            state: node.state,
-            down: node.down,
-            told,
-            rung: node.rung,
-            runs: node.uptime.is_some(),
-            ending: node.ending,
-            attempt: node.attempt,
-            due: node.due,
-        };
-        (node.path.to_string(), seen)
+/// What is to be seen of the core, each node before its children.
+pub(crate) fn seen(snapshot: Snapshot) -> Vec<Seen> {
+    let seen = snapshot.nodes.into_iter().map(|node| Seen {
+        path: node.path,
+        state: node.state,
+        down: node.down,
+        told: node.told,
+        rung: node.rung,
+        runs: node.uptime.is_some(),
+        ending: node.ending,
+        attempt: node.attempt,
+        due: node.due,
     });
     seen.collect()
 }
 
-/// Names the first difference.
-pub(crate) fn nodes(
-    core: &BTreeMap<String, Seen>,
-    naive: &BTreeMap<String, Seen>,
-) -> Result<(), String> {
+/// Names the differences.
+pub(crate) fn nodes(core: &[Seen], naive: &[Seen]) -> Result<(), String> {
     if core == naive {
         return Ok(());
     }
+    let by_path = |seen: &[Seen]| -> BTreeMap<Path, Seen> {
+        let named = seen.iter().map(|node| (node.path.clone(), node.clone()));
+        named.collect()
+    };
+    let (core, naive) = (by_path(core), by_path(naive));
     let mut text = String::from("the trees differ");
-    for path in core
-        .keys()
-        .chain(naive.keys().filter(|path| !core.contains_key(*path)))
-    {
+    let missing = naive.keys().filter(|path| !core.contains_key(*path));
+    for path in core.keys().chain(missing) {
         if core.get(path) != naive.get(path) {
             let _ = write!(text, "\n{path}\n  core:  {}", show(core.get(path)));
             let _ = write!(text, "\n  naive: {}", show(naive.get(path)));
