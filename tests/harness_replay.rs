@@ -212,3 +212,28 @@ fn a_text_that_differs_is_told_line_by_line() {
         );
     });
 }
+
+/// Which of two branches a `select!` without `biased` took, each time.
+#[cfg(tokio_unstable)]
+fn picks(seed: u64) -> Vec<bool> {
+    use std::future::ready;
+
+    Harness::run(Some(seed), |_| async {
+        let mut picks = Vec::new();
+        for _ in 0..100 {
+            picks.push(tokio::select! {
+                () = ready(()) => true,
+                () = ready(()) => false,
+            });
+        }
+        picks
+    })
+}
+
+#[cfg(tokio_unstable)]
+#[test]
+fn an_unbiased_select_draws_from_the_seed() {
+    // L7. Only then can tokio be given one.
+    assert_eq!(picks(1), picks(1));
+    assert_ne!(picks(1), picks(2));
+}

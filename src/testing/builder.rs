@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::runtime::{self, Runtime};
 
 use crate::testing::harness::{Harness, Stage};
-use crate::testing::idle::Idle;
-use crate::testing::seed::{replay, seed};
+use crate::testing::idle::{Idle, Io};
+use crate::testing::seed::{SEED_VARIABLE, replay, seed};
 use crate::testing::watch::Watch;
 
 /// How many events are shown of a test that failed.
@@ -21,13 +21,12 @@ const TAIL: usize = 60;
 #[must_use = "a builder does nothing until a test is run"]
 pub struct Builder {
     seed: Option<u64>,
-    has_io: bool,
+    io: Io,
 }
 
 impl Builder {
     pub(super) const fn new(seed: Option<u64>) -> Self {
-        let has_io = false;
-        Self { seed, has_io }
+        Self { seed, io: Io::Off }
     }
 
     /// Sets the seed. Without it, one is drawn; [`SEED_VARIABLE`](crate::testing::SEED_VARIABLE) in
@@ -40,10 +39,11 @@ impl Builder {
     /// Gives the runtime I/O.
     ///
     /// Nobody can know what a socket will bring. So before the harness takes the runtime for idle,
-    /// 20 ms of real time go by in which nothing happens, and its answers say
-    /// [`Inexact`](crate::testing::Settled::Inexact).
+    /// 50 ms of real time go by in which no node runs and there is no event, and its answers say
+    /// [`Inexact`](crate::testing::Settled::Inexact). What tasks do that are no nodes it does not
+    /// see: await a conversation of theirs without the harness, and no time passes.
     pub const fn with_io(mut self) -> Self {
-        self.has_io = true;
+        self.io = Io::On;
         self
     }
 
@@ -60,8 +60,10 @@ impl Builder {
         Fut: Future,
     {
         let seed = seed(self.seed);
-        let idle = Arc::new(Idle::new(self.has_io));
-        let runtime = runtime(&idle, seed, self.has_io);
+        // A test can also fail by what it returns, or by a signal: this is shown then.
+        eprintln!("perennial: {SEED_VARIABLE}={seed}");
+        let idle = Arc::new(Idle::new(self.io));
+        let runtime = runtime(&idle, seed, self.io);
         let stage = runtime.block_on(async { Arc::new(Stage::new(seed, idle.clone())) });
         let _present = stage.plan.clone().make_present();
         let watch = Watch::over(idle);
@@ -97,7 +99,7 @@ async fn conduct<T>(stage: &Stage, test: impl Future<Output = T>) -> T {
         stage.keeper.catch_up(cx);
         let polled = test.as_mut().poll(cx);
         if polled.is_pending()
-            && let Some(stuck) = stage.idle.stuck()
+            && let Some(stuck) = stage.idle.take_stuck()
         {
             panic!("{stuck}");
         }
@@ -123,12 +125,12 @@ async fn evidence(stage: &Stage, harness: &Harness) -> String {
     not(tokio_unstable),
     expect(unused_variables, reason = "stable tokio draws its seed itself")
 )]
-fn runtime(idle: &Arc<Idle>, seed: u64, has_io: bool) -> Runtime {
+fn runtime(idle: &Arc<Idle>, seed: u64, io: Io) -> Runtime {
     let mut builder = runtime::Builder::new_current_thread();
     builder.enable_time().start_paused(true);
     // A thread that has nothing to do is no reason for an answer to be inexact.
     builder.thread_keep_alive(Duration::ZERO);
-    if has_io {
+    if io == Io::On {
         builder.enable_io();
     }
     #[cfg(tokio_unstable)]

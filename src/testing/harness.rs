@@ -15,7 +15,7 @@ use crate::testing::idle::Idle;
 use crate::testing::log::{Keeper, Log};
 use crate::testing::plan::{Need, Plan, Strike};
 use crate::testing::victim;
-use crate::{Runnable, Snapshot, State, Supervisor, Tree};
+use crate::{Clock, Runnable, Snapshot, State, Supervisor, Tree};
 
 /// A tree, its clock, and what goes wrong in it, in the hand of a test. Cheap to clone.
 ///
@@ -100,7 +100,7 @@ impl Harness {
         self.start_with(Supervisor::new(root))
     }
 
-    /// Starts the tree of this supervisor, whose seed is replaced by the test's.
+    /// Starts the tree of this supervisor, whose seed and clock are replaced by the test's.
     ///
     /// # Panics
     ///
@@ -115,9 +115,13 @@ impl Harness {
         let plan = plan.clone();
         let supervisor = supervisor
             .seed(self.stage.seed)
+            .clock(Clock::default())
             .interpose(move |context, run| victim::wrap(plan.clone(), context, run));
         self.stage.keeper.begin(supervisor.events(), idle.clone());
-        self.stage.tree.get_or_init(|| supervisor.start())
+        let tree = self.stage.tree.get_or_init(|| supervisor.start());
+        // So that the first events are kept before there are too many.
+        idle.wake_main();
+        tree
     }
 
     /// The tree's handle.
@@ -145,11 +149,27 @@ impl Harness {
     }
 
     /// How the tree looks now.
+    ///
+    /// # Panics
+    ///
+    /// If no tree was started.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     pub async fn snapshot(&self) -> Snapshot {
         self.tree().snapshot().await
     }
 
     /// What the node at a path is doing, if there is one.
+    ///
+    /// # Panics
+    ///
+    /// If no tree was started.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     pub async fn state(&self, path: &str) -> Option<State> {
         self.snapshot().await.find(path).map(|node| node.state)
     }

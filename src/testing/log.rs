@@ -88,7 +88,7 @@ impl Keeper {
         let log = self.log.clone();
         let keep = async move {
             while let Some(event) = events.next().await {
-                idle.told();
+                idle.note_event();
                 match event {
                     Ok(event) => log.lock().events.push(event),
                     Err(lagged) => log.lock().missed += lagged.count,

@@ -7,8 +7,8 @@
 //!   the clock: the tree has settled (R12), and the runtime has nothing to do. What never settles
 //!   is named.
 //! - **Time is in the test's hand.** It moves in [`advance`](Harness::advance),
-//!   [`advance_to_next`](Harness::advance_to_next), [`storm`](Harness::storm) and the waits, and in
-//!   nothing else. A backoff of a minute takes no time.
+//!   [`advance_to_next`](Harness::advance_to_next), [`storm`](Harness::storm) and the waits, and
+//!   else only when a node is made to [block](Fault::block). A backoff of a minute takes no time.
 //! - **Anything can go wrong.** A [`Fault`] strikes a node at once, at its n-th start, after a time
 //!   or at a [`FaultPoint`] in its code; a [`Storm`] draws many from the seed.
 //! - **A failure is played again.** All randomness of the tree and of storms comes from the seed.
@@ -21,6 +21,7 @@
 //!
 //! # Limits
 //!
+//! What sockets and threads bring is neither exact nor repeatable.
 //! The runtime has one thread and no I/O: a socket in a test of the tree fails loudly, unless the
 //! test was built [with I/O](Builder::with_io). Code that draws its own randomness does not draw
 //! it from the seed: a `HashMap` that is iterated, or a `select!` without `biased` (unless the
@@ -53,15 +54,19 @@
 //! ```
 
 mod builder;
+mod busy;
 mod compare;
 mod fault;
 mod harness;
 mod idle;
 mod log;
+mod park;
 mod plan;
 mod point;
 mod seed;
+mod settled;
 mod storm;
+mod stuck;
 mod time;
 mod victim;
 mod wait;
@@ -75,8 +80,8 @@ pub use self::log::Log;
 pub use self::plan::Strike;
 pub use self::point::{FaultPoint, InjectedError};
 pub use self::seed::SEED_VARIABLE;
+pub use self::settled::{NotSettled, Settled};
 pub use self::storm::Storm;
-pub use self::wait::{NotSettled, Settled};
 
 // The examples of the guide are run with those of the documentation.
 #[cfg(doctest)]

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -28,6 +29,7 @@ struct State {
     starts: BTreeMap<Arc<str>, u64>,
     planned: Vec<Planned>,
     strikes: Vec<Strike>,
+    of_storms: usize,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,25 @@ struct Planned {
     fault: Fault,
     due: Due,
     need: Need,
+}
+
+impl Planned {
+    /// Counts that the code of a node has come to a point; whether this is the time.
+    fn is_at(&mut self, path: &str, point: &str) -> bool {
+        match &mut self.due {
+            Due::Point(at, times) if at == point && self.fault.path == path => {
+                *times = times.saturating_sub(1);
+                *times == 0
+            }
+            Due::Point(..) | Due::Incarnation(_) | Due::Start(_) | Due::At(_) => false,
+        }
+    }
+
+    /// Whether it has to wait for the next start.
+    fn is_late_for(&self, victim: &Victim) -> bool {
+        let has_begun = victim.has_begun.load(Ordering::Relaxed);
+        has_begun && matches!(self.fault.kind, Kind::SlowStart(_))
+    }
 }
 
 /// Whether a test is in order when a fault has not struck.
@@ -80,15 +101,13 @@ pub struct Strike {
 
 impl fmt::Display for Strike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (
+        let Self {
             at,
-            Self {
-                path,
-                incarnation,
-                kind,
-                ..
-            },
-        ) = (self.at.as_secs_f64(), self);
+            path,
+            incarnation,
+            kind,
+        } = self;
+        let at = at.as_secs_f64();
         write!(f, "{at:>10.6} {path} #{incarnation} struck by {kind}")
     }
 }
@@ -128,6 +147,11 @@ impl Plan {
     /// Plans a fault, or says why it can never strike. One that is `needed` and does not strike
     /// fails the test.
     pub(super) fn add(&self, fault: Fault, need: Need) -> Result<(), String> {
+        if let Kind::Block(time) = fault.kind
+            && Instant::now().checked_add(time).is_none()
+        {
+            return Err(format!("cannot inject {fault}: that is too long"));
+        }
         let mut state = self.state.lock();
         let path = fault.path.as_str();
         let starts = state.starts.get(path).copied().unwrap_or_default();
@@ -159,7 +183,7 @@ impl Plan {
     /// Notes that an incarnation starts.
     pub(super) fn enter(self: &Arc<Self>, context: &Context) -> Victim {
         let path: Arc<str> = context.path().to_string().into();
-        self.idle.started(&path);
+        self.idle.note_start(&path);
         let incarnation = context.incarnation();
         let planned = Arc::new(Notify::new());
         let mut state = self.state.lock();
@@ -175,6 +199,7 @@ impl Plan {
             path,
             incarnation,
             planned,
+            has_begun: AtomicBool::new(false),
         }
     }
 
@@ -185,32 +210,53 @@ impl Plan {
         running.cloned().collect()
     }
 
-    /// What happens to an incarnation that has come to a point in its code.
+    /// What happens to an incarnation that has come to a point in its code. A kill and a slow stop
+    /// strike it as a whole, and not there.
     pub(super) fn at_point(&self, context: &Context, point: &str) -> Option<Kind> {
-        let path = context.path();
+        let (path, incarnation) = (context.path().to_string(), context.incarnation());
         let mut state = self.state.lock();
-        let is_due = |planned: &mut Planned| match &mut planned.due {
-            Due::Point(at, times) if at == point && *path == *planned.fault.path => {
-                *times -= 1;
-                *times == 0
-            }
-            Due::Point(..) | Due::Incarnation(_) | Due::Start(_) | Due::At(_) => false,
-        };
+        let running = state.running.get(path.as_str());
+        // A context may outlive its incarnation, and means no other (L10).
+        let wake = running
+            .filter(|it| it.incarnation == incarnation)?
+            .planned
+            .clone();
+        let due = state.planned.iter_mut().map(|it| it.is_at(&path, point));
         // Every one of them counts this time, whether or not another strikes.
-        let due: Vec<_> = state.planned.iter_mut().map(is_due).collect();
-        let due = due.iter().position(|is_due| *is_due);
-        let kind = state.planned.remove(due?).fault.kind;
-        self.note(&mut state, path.to_string(), context.incarnation(), kind);
+        let due: Vec<_> = due.collect();
+        let at = due.iter().position(|is_due| *is_due)?;
+        let kind = state.planned[at].fault.kind;
+        if matches!(kind, Kind::Kill | Kind::SlowStop(_)) {
+            state.planned[at].due = Due::Incarnation(incarnation);
+            wake.notify_one();
+        } else {
+            let planned = state.planned.remove(at);
+            self.note(&mut state, planned, path, incarnation);
+        }
         Some(kind)
     }
 
-    fn note(&self, state: &mut State, path: String, incarnation: u64, kind: Kind) {
+    fn note(&self, state: &mut State, planned: Planned, path: String, incarnation: u64) -> Kind {
+        let kind = planned.fault.kind;
+        state.of_storms += usize::from(planned.need == Need::May);
         state.strikes.push(Strike {
             at: self.began.elapsed(),
             path,
             incarnation,
             kind,
         });
+        kind
+    }
+
+    /// How many of those have struck that did not have to.
+    pub(super) fn of_storms(&self) -> usize {
+        self.state.lock().of_storms
+    }
+
+    /// Forgets those that have not struck and did not have to.
+    pub(super) fn calm(&self) {
+        let mut state = self.state.lock();
+        state.planned.retain(|planned| planned.need == Need::Must);
     }
 
     pub(super) fn strikes(&self) -> Vec<Strike> {
@@ -232,9 +278,16 @@ pub(super) struct Victim {
     pub(super) path: Arc<str>,
     incarnation: u64,
     planned: Arc<Notify>,
+    /// Its code was polled.
+    has_begun: AtomicBool,
 }
 
 impl Victim {
+    /// Notes that its code is polled.
+    pub(super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
+    }
+
     /// Waits until a fault strikes.
     ///
     /// Cancel safe.
@@ -259,6 +312,7 @@ impl Victim {
         let (now, start) = (Instant::now(), state.starts.get(&self.path).copied());
         let mine = |planned: &&Planned| planned.fault.path == *self.path;
         let is_due = |planned: &Planned| match planned.due {
+            _ if planned.is_late_for(self) => false,
             Due::Incarnation(number) => number == self.incarnation,
             Due::Start(n) => Some(n) == start,
             Due::At(at) => at <= now,
@@ -266,20 +320,18 @@ impl Victim {
         };
         let at = state.planned.iter().position(|it| mine(&it) && is_due(it));
         let Some(at) = at else {
-            let dues = state
-                .planned
-                .iter()
-                .filter(mine)
+            let mine = state.planned.iter().filter(mine);
+            let dues = mine
+                .filter(|it| !it.is_late_for(self))
                 .filter_map(|it| match it.due {
                     Due::At(at) => Some(at),
                     Due::Incarnation(_) | Due::Start(_) | Due::Point(..) => None,
                 });
             return Err(dues.min());
         };
-        let kind = state.planned.remove(at).fault.kind;
-        self.plan
-            .note(&mut state, self.path.to_string(), self.incarnation, kind);
-        Ok(kind)
+        let planned = state.planned.remove(at);
+        let path = self.path.to_string();
+        Ok(self.plan.note(&mut state, planned, path, self.incarnation))
     }
 }
 

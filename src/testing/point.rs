@@ -5,13 +5,14 @@ use std::future::pending;
 use thiserror::Error;
 
 use crate::Context;
-use crate::testing::fault::{Fault, Kind};
-use crate::testing::plan::{Need, Plan};
+use crate::testing::fault::Kind;
+use crate::testing::plan::Plan;
 use crate::testing::victim::block;
 
 /// A place in the code of a runnable where a test can let something go wrong.
 ///
-/// Outside of a [`Harness`](crate::testing::Harness) it does nothing.
+/// Outside of a [`Harness`](crate::testing::Harness) it does nothing; nor does it on a thread other
+/// than the harness's.
 ///
 /// # Examples
 ///
@@ -69,7 +70,7 @@ impl FaultPoint {
     }
 
     /// Says that the code has come here. A fault that was injected
-    /// [here](Fault::at_point) strikes in this call: it returns an error, panics, hangs, blocks,
+    /// [here](crate::testing::Fault::at_point) strikes in this call: it returns an error, panics, hangs, blocks,
     /// or takes longer when it is a slow start; a kill ends the node.
     ///
     /// # Errors
@@ -78,7 +79,7 @@ impl FaultPoint {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// A call that is dropped has counted, and a fault that hangs or delays it has struck.
     pub async fn reach(&self, context: &Context) -> Result<(), InjectedError> {
         let Some(plan) = Plan::present() else {
             return Ok(());
@@ -96,16 +97,9 @@ impl FaultPoint {
                 tokio::time::sleep(by).await;
                 Ok(())
             }
-            Some(kind @ (Kind::Kill | Kind::SlowStop(_))) => {
-                // Whatever it is, it strikes the node and not this call. If the node has just
-                // returned, there is nothing left to strike.
-                let fault = Fault::now(&context.path().to_string(), kind);
-                let _ = plan.add(fault, Need::May);
-                if kind == Kind::Kill {
-                    pending::<()>().await;
-                }
-                Ok(())
-            }
+            // They strike the node from outside of this call.
+            Some(Kind::Kill) => pending().await,
+            Some(Kind::SlowStop(_)) => Ok(()),
         }
     }
 }

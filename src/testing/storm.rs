@@ -8,6 +8,9 @@ use crate::testing::fault::{Fault, Kind};
 use crate::testing::harness::Harness;
 use crate::testing::plan::Need;
 
+/// The most faults of one kind in a second.
+const RATE_MAX: f64 = 1000.0;
+
 /// A storm of faults: how many of each kind strike a tree, at random times and nodes.
 ///
 /// Rates are means, in faults per second of the paused clock, for the tree as a whole. Each fault
@@ -47,7 +50,7 @@ impl Storm {
     ///
     /// # Panics
     ///
-    /// If the rate is negative or no finite number; so do all rates.
+    /// If the rate is not from 0 to 1000; so do all rates.
     pub fn kills(self, per_second: f64) -> Self {
         self.with(Kind::Kill, per_second)
     }
@@ -89,8 +92,8 @@ impl Storm {
     }
 
     fn with(mut self, kind: Kind, per_second: f64) -> Self {
-        let is_rate = per_second.is_finite() && per_second >= 0.0;
-        assert!(is_rate, "{per_second} is no rate");
+        let is_rate = (0.0..=RATE_MAX).contains(&per_second);
+        assert!(is_rate, "{per_second} is no rate from 0 to {RATE_MAX}");
         self.rates.push((kind, per_second));
         self
     }
@@ -118,40 +121,48 @@ impl Storm {
 }
 
 impl Harness {
-    /// Lets a storm loose on the tree while its time passes, and returns how many faults it had.
+    /// Lets a storm loose on the tree while its time passes, and returns how many faults struck.
+    ///
+    /// A slow start that has not struck by the end of the storm is forgotten.
     ///
     /// # Panics
     ///
-    /// If the tree does not come to rest and no time passes.
+    /// If no tree was started, or if it does not come to rest and no time passes.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the storm is over; what has struck has struck.
     pub async fn storm(&self, storm: Storm) -> usize {
-        let end = self.now().saturating_add(storm.time);
-        let mut faults = 0;
+        let plan = &self.stage.plan;
+        let (before, begun) = (plan.of_storms(), self.now());
+        let end = begun.saturating_add(storm.time);
+        let mut next = begun;
         loop {
             let pause = storm.draw_pause(&mut *self.stage.rng.lock());
-            let left = end.saturating_sub(self.now());
-            if pause >= left {
-                self.advance(left).await;
-                return faults;
+            next = next.saturating_add(pause);
+            // The clock counts milliseconds: some are struck together.
+            self.advance(next.min(end).saturating_sub(self.now())).await;
+            if next >= end {
+                plan.calm();
+                return plan.of_storms() - before;
             }
-            self.advance(pause).await;
-            faults += usize::from(self.strike(&storm));
+            self.strike(&storm);
         }
     }
 
     /// Strikes one of the nodes that run, if there is one.
-    fn strike(&self, storm: &Storm) -> bool {
+    fn strike(&self, storm: &Storm) {
         let is_spared = |path: &str| storm.spared.iter().any(|spared| spared == path);
         let running = self.stage.plan.running(is_spared);
         let mut rng = self.stage.rng.lock();
         let Some(kind) = storm.draw_kind(&mut *rng) else {
-            return false;
+            return;
         };
         if running.is_empty() {
-            return false;
+            return;
         }
         let victim = &running[rng.random_range(..running.len())];
-        let fault = Fault::now(victim, kind);
-        // A slow start waits for a start that may not come.
-        self.stage.plan.add(fault, Need::May).is_ok()
+        // It runs, so it can be struck.
+        let _ = self.stage.plan.add(Fault::now(victim, kind), Need::May);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::testing::harness::Harness;
-use crate::testing::idle::Stuck;
+use crate::testing::stuck::Stuck;
 
 impl Harness {
     /// Lets everything run that can, until nothing more can without a stimulus or the clock. No
@@ -15,6 +15,10 @@ impl Harness {
     /// # Panics
     ///
     /// If the tree does not come to rest.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     pub async fn idle(&self) {
         self.advance(Duration::ZERO).await;
     }
@@ -28,6 +32,10 @@ impl Harness {
     /// # Panics
     ///
     /// If the tree does not come to rest and no time passes.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, some of the time has passed.
     pub async fn advance(&self, by: Duration) {
         if let Err(stuck) = self.try_advance(by).await {
             panic!("{stuck}");
@@ -49,20 +57,44 @@ impl Harness {
                 jumped = idle.step() => jumped?,
             }
         }
-        idle.reached().await
+        idle.reached().await.map(drop)
     }
 
     /// Lets time pass until the tree next acts by itself: to the due time of a restart, or to a
-    /// deadline of a stop. Returns how far off that was, or `None` if nothing is due; then no time
-    /// has passed.
+    /// deadline of a stop, whichever is next by then. Returns how far off that was, or `None` if
+    /// nothing is due; while nothing was, no time has passed.
     ///
     /// # Panics
     ///
-    /// If the tree does not come to rest and no time passes.
+    /// If no tree was started, or if it does not come to rest and no time passes.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, some of the time has passed.
     pub async fn advance_to_next(&self) -> Option<Duration> {
         self.idle().await;
-        let due = self.snapshot().await.next_due?;
-        self.advance(due).await;
-        Some(due)
+        let begun = self.now();
+        loop {
+            let due = self.snapshot().await.next_due?;
+            let target = self.now().saturating_add(due);
+            // What happens on the way may be due sooner.
+            self.step_within(due).await;
+            if self.now() >= target {
+                self.idle().await;
+                return Some(target.saturating_sub(begun));
+            }
+        }
+    }
+
+    /// Lets the clock jump to the next timer, but not beyond this time.
+    async fn step_within(&self, time: Duration) {
+        let stepped = tokio::select! {
+            biased;
+            () = sleep(time) => Ok(()),
+            stepped = self.stage.idle.step() => stepped,
+        };
+        if let Err(stuck) = stepped {
+            panic!("{stuck}");
+        }
     }
 }

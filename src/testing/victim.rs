@@ -18,10 +18,8 @@ pub(super) async fn wrap(plan: Arc<Plan>, context: Context, run: Run) -> Exit {
     let victim = plan.enter(&context);
     let mut run = pin!(live(&victim, &context, run));
     std::future::poll_fn(|cx| {
-        plan.idle.poll_begins(&victim.path);
-        let polled = run.as_mut().poll(cx);
-        plan.idle.poll_ended();
-        polled
+        let _polling = plan.idle.note_poll(&victim.path);
+        run.as_mut().poll(cx)
     })
     .await
 }
@@ -29,11 +27,12 @@ pub(super) async fn wrap(plan: Arc<Plan>, context: Context, run: Run) -> Exit {
 /// Runs until the runnable returns or a fault ends it.
 async fn live(victim: &Victim, context: &Context, mut run: Run) -> Exit {
     // While there is one, the code is not polled, and what it has returned is not told.
-    let mut hold: Option<BoxFuture<'static, ()>> = None;
+    let mut pause: Option<BoxFuture<'static, ()>> = None;
+    let mut hangs = false;
     let mut slow_stop = Duration::ZERO;
     let mut returned = None;
     loop {
-        if hold.is_none()
+        if pause.is_none()
             && let Some(exit) = returned
         {
             return exit;
@@ -44,22 +43,32 @@ async fn live(victim: &Victim, context: &Context, mut run: Run) -> Exit {
                 Kind::Kill => return Exit::Aborted,
                 Kind::Error => return Exit::failed(InjectedError::new(context, None)),
                 Kind::Panic => panic!("injected panic"),
-                Kind::Hang => hold = Some(pending().boxed()),
+                Kind::Hang => {
+                    hangs = true;
+                    pause = Some(pending().boxed());
+                }
                 Kind::Block(time) => block(time),
-                Kind::SlowStart(by) => hold = Some(sleep(by).boxed()),
+                Kind::SlowStart(_) if hangs => {}
+                Kind::SlowStart(by) => pause = Some(sleep(by).boxed()),
                 Kind::SlowStop(by) => slow_stop = by,
             },
-            () = async { hold.as_mut().expect("there is one").await }, if hold.is_some() => {
-                hold = None;
+            () = async { pause.as_mut().expect("there is one").await }, if pause.is_some() => {
+                pause = None;
             }
-            exit = &mut run, if hold.is_none() => {
+            exit = begin(victim, &mut run), if pause.is_none() => {
                 returned = Some(exit);
                 if context.is_cancelled() && !slow_stop.is_zero() {
-                    hold = Some(sleep(slow_stop).boxed());
+                    pause = Some(sleep(slow_stop).boxed());
                 }
             }
         }
     }
+}
+
+/// Polls the code of the user's.
+async fn begin(victim: &Victim, run: &mut Run) -> Exit {
+    victim.begin();
+    run.await
 }
 
 /// Lets time pass with nothing else running, as code does that blocks its thread.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::testing::idle::Idle;
 
-/// How often it looks.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often it looks. What has come no further two times in a row is held up.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Ends its thread when it is dropped.
 #[derive(Debug)]
@@ -25,10 +25,10 @@ impl Watch {
             let mut seen = idle.progress();
             while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
                 let now = idle.progress();
-                if now == seen {
-                    idle.hold_up();
-                } else {
+                if now != seen {
                     idle.go_on();
+                } else if let Some(path) = idle.hold_up(LOOK_EVERY * 2) {
+                    eprintln!("perennial: {path} does not return from a poll");
                 }
                 seen = now;
             }

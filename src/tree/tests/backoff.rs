@@ -71,6 +71,20 @@ fn no_number_of_failures_overflows() {
 }
 
 #[test]
+fn draws_are_spread_over_all_of_the_jitter() {
+    // R8. Of 20 000 draws, each tenth of the range has about a tenth.
+    let backoff = Backoff::constant(secs(10)).jitter(0.5).unwrap();
+    let mut rng = SmallRng::seed_from_u64(0);
+    let mut tenths = [0; 10];
+    for _ in 0..20_000 {
+        let above = backoff.draw(1, &mut rng) - secs(5);
+        tenths[usize::try_from(above.as_secs()).unwrap()] += 1;
+    }
+    let is_fair = |draws: &i32| (1800..2200).contains(draws);
+    assert!(tenths.iter().all(is_fair), "{tenths:?}");
+}
+
+#[test]
 fn a_factor_or_jitter_that_makes_no_sense_is_refused() {
     // R8.
     for factor in [0.9, -1.0, f64::INFINITY] {
