@@ -10,6 +10,8 @@ mod layers;
 mod planted;
 #[path = "tidy/rules.rs"]
 mod rules;
+#[path = "tidy/seam.rs"]
+mod seam;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/source.rs"]
@@ -72,6 +74,11 @@ fn every_file_of_the_crate_is_declared() {
 #[test]
 fn tasks_are_spawned_in_one_file_of_the_runtime() {
     expect_none(shape::spawning(&Source::all("src", ".rs")));
+}
+
+#[test]
+fn what_the_runtime_shares_comes_through_its_seam() {
+    expect_none(seam::beside_the_seam(&Source::all("src", ".rs")));
 }
 
 #[test]

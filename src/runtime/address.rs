@@ -1,9 +1,10 @@
 //! The address of a place: what its handles, its contexts and the processor share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::path::Path;
 use crate::runtime::child::Ended;
+use crate::runtime::sync::OnceLock;
 use crate::tree::Place;
 
 /// Where a place is, and how it ended.

@@ -3,13 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use crate::path::Path;
 use crate::runtime::address::Address;
 use crate::runtime::error::{FirstStartError, HealthyError};
 use crate::runtime::mailbox::Message;
 use crate::runtime::shared::Shared;
+use crate::runtime::sync::oneshot;
 use crate::tree::{Evidence, FirstStart, State, View};
 
 /// A child, through all of its incarnations while its parent's incarnation lives.

@@ -5,8 +5,9 @@ use std::future::pending;
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::runtime::sync::watch;
 
 /// Where the tree's time comes from: tokio's timer, or a hand that moves it.
 ///

@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::name::{Name, NameError};
 use crate::path::Path;
 use crate::runtime::child::Child;
@@ -15,6 +13,7 @@ use crate::runtime::incarnation::Life;
 use crate::runtime::owned::{self, Hold, Owned};
 use crate::runtime::pool::Pool;
 use crate::runtime::runnable::Runnable;
+use crate::runtime::sync::CancellationToken;
 use crate::tree::{Evidence, Signal, Strategy};
 
 /// What a runnable is given: its place in the tree, for one incarnation.

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
-
 use crate::runtime::address::Address;
 use crate::runtime::child::Ended;
 use crate::runtime::incarnation::{Incarnation, Life, Start};
@@ -13,6 +10,7 @@ use crate::runtime::panics::{drop_shielded, shield};
 use crate::runtime::pool::PoolCell;
 use crate::runtime::runnable::Stored;
 use crate::runtime::shared::Shared;
+use crate::runtime::sync::{AbortHandle, oneshot};
 use crate::runtime::task::Seated;
 use crate::tree::{Health, Id, Place};
 

@@ -2,19 +2,20 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::Stream;
 use futures::future::BoxFuture;
 use thiserror::Error;
-use tokio::sync::broadcast::{self, error::RecvError};
-use tokio_util::sync::CancellationToken;
 
+use crate::runtime::sync::broadcast;
+use crate::runtime::sync::broadcast::error::{RecvError, TryRecvError};
+use crate::runtime::sync::{CancellationToken, OnceLock};
 use crate::tree::Event;
 
 /// How many events a reader may be behind before it misses some.
-const EVENTS_BEHIND_MAX: usize = 4096;
+const EVENTS_BEHIND_MAX: usize = if cfg!(shuttle) { 128 } else { 4096 };
 
 /// The sending side of the streams of events.
 #[derive(Clone, Default)]
@@ -87,9 +88,17 @@ impl Source {
         let received = tokio::select! {
             biased;
             received = self.receiver.recv() => received,
-            () = self.closed.cancelled() => Err(RecvError::Closed),
+            () = self.closed.cancelled() => self.last(),
         };
         (received, self)
+    }
+
+    /// What was sent after the buffer was found empty, and before the end was.
+    fn last(&mut self) -> Received {
+        self.receiver.try_recv().map_err(|error| match error {
+            TryRecvError::Lagged(count) => RecvError::Lagged(count),
+            TryRecvError::Empty | TryRecvError::Closed => RecvError::Closed,
+        })
     }
 }
 

@@ -1,11 +1,6 @@
 //! One run of a runnable: what its contexts share, and the guard that reports its end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-
-use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 
 use crate::exit::{Exit, Panic};
 use crate::path::Path;
@@ -14,6 +9,9 @@ use crate::runtime::error::OwnError;
 use crate::runtime::ledger::{Belonging, Ledger, Stage};
 use crate::runtime::mailbox::{Message, Payload, Remains};
 use crate::runtime::shared::Shared;
+use crate::runtime::sync::{
+    AtomicBool, CancellationToken, Mutex, MutexGuard, Notify, OnceLock, Ordering, oneshot,
+};
 use crate::runtime::task::Seated;
 use crate::tree::{Evidence, Health, Id, Signal};
 
@@ -73,7 +71,7 @@ impl Life {
         tracing::info_span!(target: "perennial", "node", %path, incarnation)
     }
 
-    pub(super) fn ledger(&self) -> parking_lot::MutexGuard<'_, Ledger> {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock()
     }
 

@@ -8,9 +8,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::task::AbortHandle;
-
 use crate::name::Name;
+use crate::runtime::sync::AbortHandle;
 use crate::tree::Signal;
 
 /// What an incarnation declared, said and owns.

@@ -10,8 +10,6 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-
 use crate::exit::{Exit, Panic};
 use crate::name::Name;
 use crate::runtime::address::Address;
@@ -19,6 +17,7 @@ use crate::runtime::child::Question;
 use crate::runtime::incarnation::Life;
 use crate::runtime::pool::PoolCell;
 use crate::runtime::runnable::Stored;
+use crate::runtime::sync::{mpsc, oneshot};
 use crate::runtime::task::Seated;
 use crate::tree::{Id, Options, Signal, Snapshot, Strategy};
 

@@ -21,6 +21,7 @@ mod runnable;
 mod shared;
 mod signals;
 mod supervisor;
+mod sync;
 mod task;
 mod tree;
 mod waits;

@@ -6,14 +6,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
 
-use tokio::sync::oneshot;
-
 use crate::exit::Panic;
 use crate::path::Path;
 use crate::runtime::error::{OwnError, OwnedError};
 use crate::runtime::incarnation::Life;
 use crate::runtime::ledger::Belonging;
 use crate::runtime::mailbox::{Message, Payload};
+use crate::runtime::sync::oneshot;
 use crate::runtime::task::{self as tasks, Ran};
 
 /// A handle of a task that an incarnation owns: a future of the task's output.

@@ -10,6 +10,7 @@ use std::sync::Once;
 
 use crate::exit::Panic;
 use crate::runtime::mailbox::Payload;
+use crate::runtime::sync::thread_local;
 
 /// Who hears of a panic in what this thread runs now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +62,11 @@ fn message(payload: &(dyn Any + Send)) -> String {
 
 /// Runs supervised code, and catches its panic.
 pub(crate) fn catch<T>(hook: Hook, run: impl FnOnce() -> T) -> Result<T, (Panic, Payload)> {
-    let (outer, outer_seen) = (HOOK.replace(hook), SEEN.take());
+    let outer = HOOK.with(|own| own.replace(hook));
+    let outer_seen = SEEN.with(RefCell::take);
     let result = catch_unwind(AssertUnwindSafe(run));
-    HOOK.set(outer);
-    let seen = SEEN.replace(outer_seen);
+    HOOK.with(|own| own.set(outer));
+    let seen = SEEN.with(|seen| seen.replace(outer_seen));
     result.map_err(|payload| {
         let text = message(payload.as_ref());
         // The hook does not see what is resumed, and the code may have caught what it saw.

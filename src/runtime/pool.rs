@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::name::Name;
 use crate::path::Path;
 use crate::runtime::address::Address;
@@ -14,6 +12,7 @@ use crate::runtime::error::StartError;
 use crate::runtime::mailbox::Message;
 use crate::runtime::runnable::RunOnce;
 use crate::runtime::shared::Shared;
+use crate::runtime::sync::Mutex;
 
 /// A node without code, whose children come and go while it lives.
 ///

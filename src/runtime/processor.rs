@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
-use tokio::sync::{mpsc, watch};
 
 use crate::runtime::address::Address;
 use crate::runtime::child::{Ended, Question};
@@ -22,12 +21,14 @@ use crate::runtime::mailbox::{Declared, DeclaredGroup, Message, Payload, Remains
 use crate::runtime::observe;
 use crate::runtime::panics::{drop_shielded, shield};
 use crate::runtime::pool::PoolCell;
+use crate::runtime::runnable::Stored;
 use crate::runtime::shared::Shared;
+use crate::runtime::sync::{mpsc, watch, yield_now};
 use crate::runtime::waits::Waits;
 use crate::tree::{Action, Core, Declaration, Failure, Id, Report, Snapshot};
 
 /// How many messages are taken at once; the clock is read once for each batch.
-const BATCH: usize = 512;
+const BATCH: usize = if cfg!(shuttle) { 2 } else { 512 };
 
 /// How a tree ended, once it has.
 pub(crate) type Outcome = watch::Sender<Option<Result<Report, Failure>>>;
@@ -125,7 +126,7 @@ impl Processor {
             next = self.advance();
             if is_full {
                 // A flood of messages does not keep the thread from others.
-                tokio::task::yield_now().await;
+                yield_now().await;
             }
         }
     }
@@ -299,10 +300,12 @@ impl Processor {
         let core = &self.core;
         self.entries
             .end_all(|place| core.view(place).map(Ended::of));
+        // What was accepted and not heard is gone before the end is told, too (L1).
+        let next = self.drain();
         // Whoever waits wakes up, which runs code of the user's.
         let outcome = &self.outcome;
         let _ = shield(|| drop(outcome.send_replace(Some(result))));
-        self.drain()
+        next
     }
 
     /// Aborts all that runs: nobody holds the tree any more.
@@ -321,7 +324,17 @@ impl Processor {
     fn drain(&mut self) -> Next {
         self.inbox.close();
         while let Ok(message) = self.inbox.try_recv() {
-            drop_shielded(message);
+            match message {
+                Message::Run { child, .. } => refuse(child, None),
+                Message::Group(group) => {
+                    group
+                        .members
+                        .into_iter()
+                        .for_each(|child| refuse(child, None));
+                }
+                Message::Start { pool, child } => refuse(child, Some(pool)),
+                message => drop_shielded(message),
+            }
         }
         Next::End
     }
@@ -341,11 +354,15 @@ fn declaration(child: &Declared) -> Declaration {
     }
 }
 
-/// Ends a child whose parent was gone before the tree heard of it.
+/// Ends a child whose parent, or tree, was gone before the tree heard of it.
 fn refuse(child: Declared, pool: Option<Arc<PoolCell>>) {
     child.address.end(Ended::never());
     if let Some(pool) = pool {
         pool.forget();
+    }
+    if let Stored::Pool(pool) = &child.stored {
+        // What it took now would stay in the closed mailbox, as long as anybody holds the pool.
+        pool.close();
     }
     drop_shielded(child.stored);
 }

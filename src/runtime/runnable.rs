@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use futures::future::BoxFuture;
-use tokio::task::AbortHandle;
 
 use crate::exit::{Exit, IntoExit};
 use crate::runtime::context::Context;
 use crate::runtime::incarnation::Incarnation;
 use crate::runtime::pool::PoolCell;
+use crate::runtime::sync::AbortHandle;
 use crate::runtime::task;
 use crate::tree::{Backoff, Grace, Health, Kind, Options, Restart};
 

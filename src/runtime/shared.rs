@@ -1,16 +1,12 @@
 //! What the processor, the contexts and the handles of one tree share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-
-use parking_lot::Mutex;
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use std::sync::Arc;
 
 use crate::runtime::events::Observers;
 use crate::runtime::interpose::Interpose;
 use crate::runtime::mailbox::{Mailbox, Message, Payload};
 use crate::runtime::panics::{self, Hook};
+use crate::runtime::sync::{AtomicBool, Handle, Mutex, Notify, OnceLock, Ordering};
 use crate::tree::Snapshot;
 
 /// What the processor, the contexts and the handles of one tree share.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
-use tokio::sync::watch;
 
 use crate::exit::Exit;
 use crate::path::Path;
@@ -22,6 +21,7 @@ use crate::runtime::processor::{Parts, Processor, Throws};
 use crate::runtime::runnable::{Runnable, Spec};
 use crate::runtime::shared::Shared;
 use crate::runtime::signals::Signals;
+use crate::runtime::sync::watch;
 use crate::runtime::task;
 use crate::runtime::tree::Tree;
 use crate::tree::{AtRoot, Core, Failure, Report, Settings};

@@ -8,10 +8,6 @@ use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::Either;
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
 
 use crate::exit::{Exit, IntoExit, Panic};
@@ -21,6 +17,9 @@ use crate::runtime::interpose::Run;
 use crate::runtime::mailbox::Payload;
 use crate::runtime::panics;
 use crate::runtime::shared::Shared;
+use crate::runtime::sync::{
+    AbortHandle, AbortOnDropHandle, Handle, RuntimeFlavor, oneshot, yield_now,
+};
 
 /// Spawns a task. Whoever calls this owns it: the processor, or an incarnation.
 pub(super) fn spawn(
@@ -107,7 +106,7 @@ where
                 incarnation,
             };
             // A runnable that returns at once, for ever, lets others run in between.
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
     })
 }

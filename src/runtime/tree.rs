@@ -8,12 +8,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::{oneshot, watch};
 
 use crate::runtime::error::SettleError;
 use crate::runtime::events::Events;
 use crate::runtime::mailbox::Message;
 use crate::runtime::shared::Shared;
+use crate::runtime::sync::{oneshot, watch};
 use crate::tree::{Failure, Report, Snapshot};
 
 /// A running tree.
@@ -34,8 +34,10 @@ struct Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         if self.outcome.borrow().is_none() {
-            self.shared.abandon();
+            // Told first: what ends because it is not polled again ends after that, so nothing
+            // answers its end by starting it again.
             self.shared.mailbox.tell(Message::Abandoned);
+            self.shared.abandon();
         }
     }
 }

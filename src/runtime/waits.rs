@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use tokio::sync::oneshot;
-
 use crate::path::Path;
 use crate::runtime::child::{Ended, Question, has_started};
 use crate::runtime::error::{FirstStartError, HealthyError};
+use crate::runtime::sync::oneshot;
 use crate::tree::{Core, Place, State, View};
 
 /// Who waits for what. Bounded by the callers that wait.

@@ -70,8 +70,9 @@ impl FaultPoint {
     }
 
     /// Says that the code has come here. A fault that was injected
-    /// [here](crate::testing::Fault::at_point) strikes in this call: it returns an error, panics, hangs, blocks,
-    /// or takes longer when it is a slow start; a kill ends the node.
+    /// [here](crate::testing::Fault::at_point) strikes in this call: it returns an error, panics,
+    /// hangs, blocks, or takes longer when it is a slow start. A kill and a slow stop strike the
+    /// node as a whole.
     ///
     /// # Errors
     ///

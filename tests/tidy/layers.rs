@@ -217,13 +217,16 @@ fn allowed_in_std(layer: u8, path: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// The names in `[dependencies]`, as code writes them.
+/// The names of what the crate depends on, on any target, as code writes them.
 fn dependencies(manifest: &str) -> BTreeSet<String> {
-    let lines = manifest
-        .lines()
-        .skip_while(|line| line.trim() != "[dependencies]")
-        .skip(1);
-    let lines = lines.take_while(|line| !line.starts_with('['));
+    let mut is_listed = false;
+    let lines = manifest.lines().filter(|line| {
+        if line.starts_with('[') {
+            is_listed = *line == "[dependencies]"
+                || line.starts_with("[target.") && line.ends_with(".dependencies]");
+        }
+        is_listed && !line.starts_with('[')
+    });
     let names = lines.filter_map(|line| line.split(['=', '.']).next());
     let names = names.map(|name| name.trim().replace('-', "_"));
     names

@@ -2,7 +2,7 @@
 
 use crate::layers::{self, House};
 use crate::source::{Fault, Source};
-use crate::{rules, shape};
+use crate::{rules, seam, shape};
 
 const LIB: &str = "
 //! The crate.
@@ -207,6 +207,18 @@ fn g() { task::spawn_blocking(y) }\nfn h() { set.spawn_on(z) }";
         lines(&shape::spawning(&one("src/runtime/mailbox.rs", ""))),
         [1]
     );
+}
+
+#[test]
+fn what_goes_beside_the_seam_is_found() {
+    let text = "use std::sync::{Arc, atomic::AtomicBool};\nuse tokio::sync::oneshot;
+use crate::runtime::sync::Mutex;\nfn f() { tokio::time::sleep(x); tokio::task::yield_now() }
+fn g(lock: parking_lot::RwLock<u8>, once: std::sync::Once) {}";
+    let judge = |path| lines(&seam::beside_the_seam(&one(path, text)));
+    assert_eq!(judge("src/runtime/waits.rs"), [1, 2, 4, 5]);
+    assert_eq!(judge("src/runtime/sync.rs"), []);
+    assert_eq!(judge("src/runtime/sync/scheduled.rs"), []);
+    assert_eq!(judge("src/testing/harness.rs"), []);
 }
 
 #[test]
