@@ -176,7 +176,7 @@ fn a_seed_that_is_no_number_is_told() {
     let (is_ok, text) = again(name, &[(SEED_VARIABLE, "lucky")]);
     assert!(!is_ok);
     assert!(
-        text.contains("PERENNIAL_SEED is \"lucky\", which is no number"),
+        text.contains("PERENNIAL_SEED is \"lucky\", which is no number of 64 bits"),
         "{text}"
     );
 }

@@ -177,7 +177,7 @@ fn a_tree_that_never_settles_is_named_with_each_nodes_reason() {
         assert!(matches!(error, NotSettled::Late { within, .. } if within == secs(600)));
         assert_eq!(h.now(), secs(600));
         let text = error.to_string();
-        let (shy, flaky) = ("root.shy #2 starting: has not", "root.flaky #");
+        let (shy, flaky) = ("root.shy #2 starting; has not", "root.flaky #");
         assert!(text.contains(shy) && text.contains(flaky), "{text}");
         assert!(
             text.contains("waiting (backoff, attempt") && text.contains("no luck"),
@@ -252,7 +252,7 @@ fn a_child_that_restarts_for_ever_without_a_delay_is_named() {
 }
 
 #[test]
-#[should_panic(expected = "livelock: some task that is no runnable")]
+#[should_panic(expected = "by some task that is no node's own code")]
 fn a_livelock_of_a_task_that_is_no_runnable_does_not_hang_the_test() {
     // R12. Nobody counts its polls, so a thread looks after it.
     let root = |ctx: Context| async move {

@@ -96,7 +96,7 @@ async fn conduct<T>(stage: &Stage, test: impl Future<Output = T>) -> T {
     let mut test = pin!(test);
     poll_fn(|cx| {
         stage.idle.attend(cx.waker());
-        stage.keeper.catch_up(cx);
+        stage.keeper.catch_up(cx.waker());
         let polled = test.as_mut().poll(cx);
         if polled.is_pending()
             && let Some(stuck) = stage.idle.take_stuck()

@@ -6,7 +6,7 @@ use similar::TextDiff;
 
 /// Asserts that a tree looks as expected: its text, line by line.
 ///
-/// Common indentation, blank lines at both ends and white space at the ends of lines do not
+/// Common indentation by spaces, blank lines at both ends and white space at the ends of lines do not
 /// count, so that the expected text can be indented with the code around it.
 ///
 /// # Panics
@@ -55,7 +55,7 @@ fn difference(actual: &str, expected: &str) -> String {
 fn trim(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim_end).collect();
     let filled = || lines.iter().filter(|line| !line.is_empty());
-    let indent = |line: &&str| line.len() - line.trim_start().len();
+    let indent = |line: &&str| line.len() - line.trim_start_matches(' ').len();
     let common = filled().map(indent).min().unwrap_or_default();
     let lines = lines
         .iter()

@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::testing::builder::Builder;
@@ -38,6 +40,7 @@ pub(super) struct Stage {
     /// The test has seen how the tree ended, so a failure is its business.
     pub(super) has_seen_end: AtomicBool,
     pub(super) rng: Mutex<StdRng>,
+    runtime: Handle,
     began: Instant,
 }
 
@@ -53,6 +56,7 @@ impl Stage {
             has_seen_end: AtomicBool::new(false),
             // Another seed than the tree's, so that the two do not draw alike.
             rng: Mutex::new(StdRng::seed_from_u64(!seed)),
+            runtime: Handle::current(),
             began: Instant::now(),
         }
     }
@@ -104,7 +108,8 @@ impl Harness {
     ///
     /// # Panics
     ///
-    /// If the test has started its tree before.
+    /// If the test has started its tree before; and if it is to stop on signals, unless the runtime
+    /// has [I/O](crate::testing::Builder::with_io).
     #[track_caller]
     pub fn start_with(&self, supervisor: Supervisor) -> &Tree {
         let Stage { plan, idle, .. } = &*self.stage;
@@ -145,6 +150,8 @@ impl Harness {
     /// How much time has passed on the paused clock since the test began.
     #[must_use]
     pub fn now(&self) -> Duration {
+        // On any thread, the clock is that of the test.
+        let _entered = self.stage.runtime.enter();
         self.stage.began.elapsed()
     }
 
@@ -177,6 +184,10 @@ impl Harness {
     /// The events so far, from the first one on.
     #[must_use]
     pub fn log(&self) -> Log {
+        let main = self.stage.idle.main();
+        self.stage
+            .keeper
+            .catch_up(main.as_ref().unwrap_or(Waker::noop()));
         self.stage.keeper.log()
     }
 

@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) main: Option<Waker>,
     /// Those who wait until the runtime is idle.
     pub(super) waiting: Vec<Waker>,
+    /// Those who wait for time first.
+    pub(super) stepping: Vec<Waker>,
     /// How often they were told that it is, and how sure it was the last time.
     pub(super) rests: u64,
     pub(super) rest: Settled,
@@ -53,15 +55,22 @@ pub(super) struct State {
     /// How many wait for time: the clock may jump to the next timer, once for all of them.
     pub(super) steps: usize,
     pub(super) jumps: u64,
+    /// Those who wait had been told so often at the last jump.
+    pub(super) rests_at_jump: u64,
     /// Since when, in real time, there was nothing to do, and what had happened by then.
     pub(super) calm: Option<(Instant, u64)>,
     /// A thread of the blocking pool was there the last time.
     pub(super) had_threads: bool,
+    /// Since when somebody waits, in real time, and is not told because of such threads.
+    pub(super) put_off: Option<Instant>,
     pub(super) busy: Busy,
     /// The runnable that is polled now.
     pub(super) polling: Option<Arc<str>>,
     held_up: HeldUp,
+    /// Why the test cannot go on, and whether a wait has heard of it.
     pub(super) stuck: Option<Stuck>,
+    stucks: u64,
+    is_heard: bool,
 }
 
 /// Whether the runtime was seen to do nothing but run, for a long time.
@@ -89,32 +98,49 @@ impl Idle {
     ///
     /// If that does not happen.
     pub(super) async fn reached(&self) -> Result<Settled, Stuck> {
-        let seen = self.state.lock().rests;
+        let (seen, stucks) = {
+            let state = self.state.lock();
+            (state.rests, state.stucks)
+        };
         poll_fn(|cx| {
             let mut state = self.state.lock();
-            if let Some(stuck) = state.stuck.take() {
+            if let Some(stuck) = state.hear(stucks) {
                 return Poll::Ready(Err(stuck));
             }
             if state.rests > seen {
                 return Poll::Ready(Ok(state.rest));
             }
-            if !state.waiting.iter().any(|it| it.will_wake(cx.waker())) {
-                state.waiting.push(cx.waker().clone());
-            }
+            keep(&mut state.waiting, cx.waker());
             Poll::Pending
         })
         .await
     }
 
-    /// Lets the clock jump to the next timer as soon as the runtime has nothing to do, and waits
-    /// until it has nothing to do again. The permission ends with the wait.
+    /// Lets the clock jump to the next timer as soon as the runtime has nothing to do and nobody
+    /// else waits for that, and waits until it has nothing to do again. The permission ends with
+    /// the wait.
     ///
     /// # Errors
     ///
     /// As [`reached`](Self::reached).
     pub(super) async fn step(&self) -> Result<(), Stuck> {
-        let _step = Step::allow(self);
-        self.reached().await.map(drop)
+        let step = Step::allow(self);
+        poll_fn(|cx| {
+            let mut state = self.state.lock();
+            if let Some(stuck) = state.hear(step.stucks) {
+                return Poll::Ready(Err(stuck));
+            }
+            if state.jumps == step.jumps {
+                keep(&mut state.stepping, cx.waker());
+                return Poll::Pending;
+            }
+            if state.rests > state.rests_at_jump {
+                return Poll::Ready(Ok(()));
+            }
+            keep(&mut state.waiting, cx.waker());
+            Poll::Pending
+        })
+        .await
     }
 
     /// Keeps the waker of the future that the runtime blocks on.
@@ -129,14 +155,20 @@ impl Idle {
         }
     }
 
+    /// The waker of that future.
+    pub(super) fn main(&self) -> Option<Waker> {
+        self.state.lock().main.clone()
+    }
+
     /// Wakes the future that the runtime blocks on.
     pub(super) fn wake_main(&self) {
         self.state.lock().wake_main();
     }
 
-    /// Why the test cannot go on, if it cannot and nobody has heard of it.
+    /// Why the test cannot go on, if it cannot and no wait has heard of it.
     pub(super) fn take_stuck(&self) -> Option<Stuck> {
-        self.state.lock().stuck.take()
+        let mut state = self.state.lock();
+        state.stuck.take().filter(|_| !state.is_heard)
     }
 
     /// Notes an event of the tree.
@@ -179,20 +211,26 @@ impl Idle {
         (self.moments.load(Ordering::Relaxed), self.events())
     }
 
-    /// Notes, from another thread, that the runtime has come no further for this long. Returns the
+    /// Asks, from another thread, whether the runtime still polls what it blocks on. Returns the
     /// runnable that is in a poll: that it takes long is no livelock.
-    pub(super) fn hold_up(&self, time: Duration) -> Option<Arc<str>> {
+    pub(super) fn ask(&self) -> Option<Arc<str>> {
         let mut state = self.state.lock();
-        match state.held_up {
-            HeldUp::Answered => {
-                state.held_up = HeldUp::No;
-                let busiest = state.busy.take_busiest();
-                state.get_stuck(Stuck::HeldUp(time, busiest));
-            }
-            HeldUp::Asked | HeldUp::No => state.held_up = HeldUp::Asked,
+        if state.held_up == HeldUp::No {
+            state.held_up = HeldUp::Asked;
         }
         state.wake_main();
         state.polling.clone()
+    }
+
+    /// Gives the test up, from another thread, if it has answered since it was asked: the runtime
+    /// was never idle for so long.
+    pub(super) fn give_up(&self, time: Duration) {
+        let mut state = self.state.lock();
+        if state.held_up == HeldUp::Answered {
+            state.held_up = HeldUp::No;
+            let busiest = state.busy.take_busiest();
+            state.get_stuck(Stuck::HeldUp(time, busiest));
+        }
     }
 
     /// Notes that it has come further.
@@ -202,9 +240,22 @@ impl Idle {
 }
 
 impl State {
+    /// What a wait hears that began when there had been so many reasons to give up.
+    fn hear(&mut self, stucks: u64) -> Option<Stuck> {
+        if self.stucks == stucks {
+            return None;
+        }
+        self.is_heard = true;
+        self.stuck.clone()
+    }
+
+    /// All that wait now hear of it; if nobody does, the test.
     pub(super) fn get_stuck(&mut self, stuck: Stuck) {
         self.stuck = Some(stuck);
-        self.waiting.clear();
+        self.stucks += 1;
+        self.is_heard = false;
+        let waiting = self.waiting.drain(..).chain(self.stepping.drain(..));
+        waiting.for_each(Waker::wake);
         self.wake_main();
     }
 
@@ -212,6 +263,12 @@ impl State {
         if let Some(main) = &self.main {
             main.wake_by_ref();
         }
+    }
+}
+
+fn keep(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|kept| kept.will_wake(waker)) {
+        wakers.push(waker.clone());
     }
 }
 
@@ -228,14 +285,19 @@ impl Drop for Polling<'_> {
 struct Step<'a> {
     idle: &'a Idle,
     jumps: u64,
+    stucks: u64,
 }
 
 impl<'a> Step<'a> {
     fn allow(idle: &'a Idle) -> Self {
         let mut state = idle.state.lock();
         state.steps += 1;
-        let jumps = state.jumps;
-        Self { idle, jumps }
+        let State { jumps, stucks, .. } = *state;
+        Self {
+            idle,
+            jumps,
+            stucks,
+        }
     }
 }
 

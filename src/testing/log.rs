@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Waker};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -98,9 +98,10 @@ impl Keeper {
         *self.keep.lock() = Some(unconstrained(keep).boxed());
     }
 
-    /// Keeps what has happened so far.
-    pub(super) fn catch_up(&self, cx: &mut Context<'_>) {
+    /// Keeps what has happened so far; wakes whoever has this waker when there is more.
+    pub(super) fn catch_up(&self, waker: &Waker) {
         let mut keep = self.keep.lock();
+        let cx = &mut Context::from_waker(waker);
         if keep.as_mut().is_some_and(|it| it.poll_unpin(cx).is_ready()) {
             *keep = None;
         }

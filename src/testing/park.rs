@@ -21,6 +21,9 @@ const OUTSIDE_QUIET: Duration = Duration::from_millis(50);
 /// How long is waited for the outside before it is looked at again.
 const NAP: Duration = Duration::from_millis(1);
 
+/// How long, in real time, threads that come and go may keep a wait from being told.
+const PUT_OFF_MAX: Duration = Duration::from_secs(60);
+
 /// How often a test may ask in a row whether the runtime is idle, with nothing that happens in
 /// between.
 const ASKS_MAX: u64 = 100_000;
@@ -62,20 +65,29 @@ impl Idle {
         }
         let is_outside = self.io == Io::On || had_threads;
         if is_outside && calm < OUTSIDE_QUIET {
-            return Next::Nap;
+            return put_off(state, had_threads);
         }
-        if state.steps > 0 && has_threads {
+        state.put_off = None;
+        if state.waiting.is_empty() {
+            return Self::step_or_wait(state, calm, has_threads);
+        }
+        self.tell(state, is_outside)
+    }
+
+    /// All that wait, wait for time.
+    fn step_or_wait(state: &mut State, calm: Duration, has_threads: bool) -> Next {
+        if has_threads {
             // Tokio does not move a paused clock while a blocking task runs.
             return give_up(state, calm, has_threads);
         }
         state.calm = None;
-        if state.steps > 0 {
-            state.steps = 0;
-            state.jumps += 1;
-            state.asks = 0;
-            return Next::Step;
-        }
-        self.tell(state, is_outside)
+        state.steps = 0;
+        state.jumps += 1;
+        state.asks = 0;
+        state.rests_at_jump = state.rests;
+        // They go on when the runtime has nothing to do after the jump.
+        state.waiting = std::mem::take(&mut state.stepping);
+        Next::Step
     }
 
     /// How long nothing has happened, in real time.
@@ -91,6 +103,7 @@ impl Idle {
     }
 
     fn tell(&self, state: &mut State, is_outside: bool) -> Next {
+        state.calm = None;
         let activity = self.activity.load(Ordering::Relaxed);
         state.asks = if state.asked_at == activity {
             state.asks + 1
@@ -120,6 +133,16 @@ impl Idle {
     pub(super) fn thread_stops(&self) {
         self.threads.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+/// Lets those wait who do, as something may still come from outside.
+fn put_off(state: &mut State, had_threads: bool) -> Next {
+    let since = state.put_off.get_or_insert_with(Instant::now);
+    if had_threads && since.elapsed() >= PUT_OFF_MAX {
+        state.put_off = None;
+        state.get_stuck(Stuck::Blocked);
+    }
+    Next::Nap
 }
 
 /// Waits for a thread, but not for ever.

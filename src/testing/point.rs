@@ -76,7 +76,8 @@ impl FaultPoint {
     ///
     /// # Errors
     ///
-    /// [`InjectedError`] if an error was injected.
+    /// [`InjectedError`] if an error was injected; in a task that the node owns, if the node was
+    /// killed here.
     ///
     /// # Cancel safety
     ///
@@ -98,8 +99,11 @@ impl FaultPoint {
                 tokio::time::sleep(by).await;
                 Ok(())
             }
-            // They strike the node from outside of this call.
-            Some(Kind::Kill) => pending().await,
+            // These strike the node from outside of this call. A task that it owns hears of its end.
+            Some(Kind::Kill) => {
+                context.cancelled().await;
+                Err(InjectedError::new(context, Some(self.0)))
+            }
             Some(Kind::SlowStop(_)) => Ok(()),
         }
     }

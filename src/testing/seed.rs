@@ -15,7 +15,9 @@ pub const SEED_VARIABLE: &str = "PERENNIAL_SEED";
 pub(super) fn seed(chosen: Option<u64>) -> u64 {
     let given = env::var(SEED_VARIABLE).ok().map(|text| {
         let seed = text.parse();
-        seed.unwrap_or_else(|_| panic!("{SEED_VARIABLE} is {text:?}, which is no number"))
+        seed.unwrap_or_else(|_| {
+            panic!("{SEED_VARIABLE} is {text:?}, which is no number of 64 bits")
+        })
     });
     // The seeds of hash maps are random.
     let drawn = || RandomState::new().hash_one(0);

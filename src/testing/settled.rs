@@ -1,5 +1,6 @@
 //! How a tree has settled, or why it has not.
 
+use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -18,7 +19,7 @@ pub enum Settled {
 }
 
 /// Why a tree has not settled.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Error)]
 #[non_exhaustive]
 pub enum NotSettled {
     /// Some nodes have not settled in time.
@@ -39,6 +40,13 @@ pub enum NotSettled {
     },
 }
 
+/// As its text: it is what a test that unwraps it shows.
+impl fmt::Debug for NotSettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// A line for each node.
 pub(super) fn list(nodes: &[NodeSnapshot]) -> String {
     if nodes.is_empty() {
@@ -51,10 +59,10 @@ pub(super) fn list(nodes: &[NodeSnapshot]) -> String {
 /// Why a node in this state has not settled, where the rest of its line does not say it.
 const fn why(state: State) -> &'static str {
     match state {
-        State::Starting => ": has not signalled healthy or done",
-        State::Finishing => ": has signalled done, and not returned",
-        State::Dead | State::Canceled => ": what fell with it has not ended",
-        State::Done | State::Down => ": what it owned or started has not ended",
+        State::Starting => "; has not signalled healthy or done",
+        State::Finishing => "; has signalled done, and not returned",
+        State::Dead | State::Canceled => "; what fell with it has not ended",
+        State::Done | State::Down => "; what it owned or started has not ended",
         State::Waiting | State::Healthy | State::Stopping => "",
     }
 }

@@ -9,7 +9,7 @@ use crate::testing::harness::Harness;
 use crate::testing::plan::Need;
 
 /// The most faults of one kind in a second.
-const RATE_MAX: f64 = 1000.0;
+const RATE_MAX: f64 = 1_000_000.0;
 
 /// A storm of faults: how many of each kind strike a tree, at random times and nodes.
 ///
@@ -50,7 +50,7 @@ impl Storm {
     ///
     /// # Panics
     ///
-    /// If the rate is not from 0 to 1000; so do all rates.
+    /// If the rate is not from 0 to 1 000 000; so do all rates.
     pub fn kills(self, per_second: f64) -> Self {
         self.with(Kind::Kill, per_second)
     }

@@ -31,8 +31,7 @@ impl fmt::Display for Stuck {
             }
             Self::HeldUp(time, busy) if busy.is_empty() => write!(
                 f,
-                "livelock: some task that is no runnable has not come to rest for {time:?} of real \
-                 time"
+                "livelock: no rest for {time:?} of real time, by some task that is no node's own code"
             ),
             Self::HeldUp(time, busy) => {
                 write!(f, "livelock: no rest for {time:?} of real time; busy are")?;

@@ -28,7 +28,6 @@ pub(super) async fn wrap(plan: Arc<Plan>, context: Context, run: Run) -> Exit {
 async fn live(victim: &Victim, context: &Context, mut run: Run) -> Exit {
     // While there is one, the code is not polled, and what it has returned is not told.
     let mut pause: Option<BoxFuture<'static, ()>> = None;
-    let mut hangs = false;
     let mut slow_stop = Duration::ZERO;
     let mut returned = None;
     loop {
@@ -43,14 +42,11 @@ async fn live(victim: &Victim, context: &Context, mut run: Run) -> Exit {
                 Kind::Kill => return Exit::Aborted,
                 Kind::Error => return Exit::failed(InjectedError::new(context, None)),
                 Kind::Panic => panic!("injected panic"),
-                Kind::Hang => {
-                    hangs = true;
-                    pause = Some(pending().boxed());
-                }
+                Kind::Hang => pause = Some(pending().boxed()),
                 Kind::Block(time) => block(time),
-                Kind::SlowStart(_) if hangs => {}
-                Kind::SlowStart(by) => pause = Some(sleep(by).boxed()),
-                Kind::SlowStop(by) => slow_stop = by,
+                // What hangs goes on to.
+                Kind::SlowStart(by) => pause = Some(prolong(pause.take(), by)),
+                Kind::SlowStop(by) => slow_stop = slow_stop.saturating_add(by),
             },
             () = async { pause.as_mut().expect("there is one").await }, if pause.is_some() => {
                 pause = None;
@@ -58,11 +54,22 @@ async fn live(victim: &Victim, context: &Context, mut run: Run) -> Exit {
             exit = begin(victim, &mut run), if pause.is_none() => {
                 returned = Some(exit);
                 if context.is_cancelled() && !slow_stop.is_zero() {
-                    pause = Some(sleep(slow_stop).boxed());
+                    pause = Some(prolong(None, slow_stop));
                 }
             }
         }
     }
+}
+
+/// A pause that is this much longer.
+fn prolong(pause: Option<BoxFuture<'static, ()>>, by: Duration) -> BoxFuture<'static, ()> {
+    async move {
+        if let Some(pause) = pause {
+            pause.await;
+        }
+        sleep(by).await;
+    }
+    .boxed()
 }
 
 /// Polls the code of the user's.

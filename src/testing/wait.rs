@@ -61,23 +61,22 @@ impl Harness {
     /// If the future is dropped, some time may have passed.
     pub async fn settled_within(&self, within: Duration) -> Result<Settled, NotSettled> {
         let begun = Instant::now();
-        let mut end = pin!(sleep(within));
+        let (mut end, mut is_over) = (pin!(sleep(within)), within.is_zero());
         for _ in 0..JUMPS_MAX {
             match self.is_settled().await {
                 Ok(Some(settled)) => return Ok(settled),
                 Ok(None) => {}
                 Err(stuck) => return Err(self.stuck(stuck).await),
             }
-            if begun.elapsed() >= within {
+            if is_over {
                 break;
             }
-            let jumped = tokio::select! {
+            tokio::select! {
                 biased;
-                () = &mut end => Ok(()),
-                jumped = self.stage.idle.step() => jumped,
-            };
-            if let Err(stuck) = jumped {
-                return Err(self.stuck(stuck).await);
+                () = &mut end => is_over = true,
+                jumped = self.stage.idle.step() => if let Err(stuck) = jumped {
+                    return Err(self.stuck(stuck).await);
+                },
             }
         }
         Err(NotSettled::Late {
@@ -192,6 +191,8 @@ impl Harness {
     }
 
     /// Waits until the node at a path is in a state, or was for a moment since this was called.
+    ///
+    /// A node that was declared and has not started is waiting, as is one in backoff.
     ///
     /// # Panics
     ///

@@ -7,8 +7,14 @@ use std::time::Duration;
 
 use crate::testing::idle::Idle;
 
-/// How often it looks. What has come no further two times in a row is held up.
+/// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// So often in a row the runtime was never idle, and there was no event: it is held up.
+const LOOKS_MAX: u32 = 2;
+
+/// The same where there were events, as when children start each other for ever.
+const LOOKS_WITH_EVENTS_MAX: u32 = 12;
 
 /// Ends its thread when it is dropped.
 #[derive(Debug)]
@@ -22,15 +28,27 @@ impl Watch {
     pub(super) fn over(idle: Arc<Idle>) -> Self {
         let (end, ended) = channel();
         let thread = thread::spawn(move || {
-            let mut seen = idle.progress();
+            let (mut seen, mut looks) = (idle.progress(), 0);
             while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
                 let now = idle.progress();
-                if now != seen {
+                let (is_same_moment, is_same_event) = (now.0 == seen.0, now.1 == seen.1);
+                seen = now;
+                looks = if is_same_moment { looks + 1 } else { 0 };
+                let looks_max = if is_same_event {
+                    LOOKS_MAX
+                } else {
+                    LOOKS_WITH_EVENTS_MAX
+                };
+                if looks == 0 {
                     idle.go_on();
-                } else if let Some(path) = idle.hold_up(LOOK_EVERY * 2) {
+                    continue;
+                }
+                if let Some(path) = idle.ask() {
                     eprintln!("perennial: {path} does not return from a poll");
                 }
-                seen = now;
+                if looks >= looks_max {
+                    idle.give_up(LOOK_EVERY * looks);
+                }
             }
         });
         Self {
