@@ -6,8 +6,8 @@ use similar::TextDiff;
 
 /// Asserts that a tree looks as expected: its text, line by line.
 ///
-/// Common indentation by spaces, blank lines at both ends and white space at the ends of lines do not
-/// count, so that the expected text can be indented with the code around it.
+/// Common indentation by spaces, blank lines at both ends and white space at the ends of lines do
+/// not count, so that the expected text can be indented with the code around it.
 ///
 /// # Panics
 ///

@@ -99,7 +99,7 @@ impl FaultPoint {
                 tokio::time::sleep(by).await;
                 Ok(())
             }
-            // These strike the node from outside of this call. A task that it owns hears of its end.
+            // They strike the node from outside of this call; a task that it owns hears of its end.
             Some(Kind::Kill) => {
                 context.cancelled().await;
                 Err(InjectedError::new(context, Some(self.0)))

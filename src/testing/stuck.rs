@@ -31,7 +31,8 @@ impl fmt::Display for Stuck {
             }
             Self::HeldUp(time, busy) if busy.is_empty() => write!(
                 f,
-                "livelock: no rest for {time:?} of real time, by some task that is no node's own code"
+                "livelock: no rest for {time:?} of real time, by some task that is no node's own \
+                 code"
             ),
             Self::HeldUp(time, busy) => {
                 write!(f, "livelock: no rest for {time:?} of real time; busy are")?;
