@@ -270,7 +270,7 @@ fn a_fault_that_cannot_strike_now_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "it has started 1 times")]
+#[should_panic(expected = "cannot inject kill of root.a at start 1: that start is past")]
 fn a_fault_at_a_start_that_is_past_is_refused() {
     // R12. It would never strike.
     Harness::run(None, |h| async move {

@@ -15,7 +15,8 @@ use crate::testing::builder::Builder;
 use crate::testing::fault::Fault;
 use crate::testing::idle::Idle;
 use crate::testing::log::{Keeper, Log};
-use crate::testing::plan::{Need, Plan, Strike};
+use crate::testing::plan::Plan;
+use crate::testing::planned::{Need, Strike};
 use crate::testing::victim;
 use crate::{Clock, Runnable, Snapshot, State, Supervisor, Tree};
 

@@ -1,19 +1,19 @@
-//! The faults that are planned, the incarnations they can strike, and what has struck.
+//! The faults that are planned in a test, the incarnations they can strike, and what has struck.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::Context;
-use crate::testing::fault::{Fault, Kind, When};
+use crate::testing::fault::{Fault, Kind};
 use crate::testing::idle::Idle;
+use crate::testing::planned::{Need, Planned, Progress, Strike};
+use crate::testing::victim::Victim;
 
 /// The faults of one test.
 #[derive(Debug)]
@@ -37,79 +37,6 @@ struct Running {
     incarnation: u64,
     /// Something was planned for it.
     planned: Arc<Notify>,
-}
-
-/// A fault that has not struck.
-#[derive(Debug)]
-struct Planned {
-    fault: Fault,
-    due: Due,
-    need: Need,
-}
-
-impl Planned {
-    /// Counts that the code of a node has come to a point; whether this is the time.
-    fn is_at(&mut self, path: &str, point: &str) -> bool {
-        match &mut self.due {
-            Due::Point(at, times) if at == point && self.fault.path == path => {
-                *times = times.saturating_sub(1);
-                *times == 0
-            }
-            Due::Point(..) | Due::Incarnation(_) | Due::Start(_) | Due::At(_) => false,
-        }
-    }
-
-    /// Whether it has to wait for the next start.
-    fn is_late_for(&self, victim: &Victim) -> bool {
-        let has_begun = victim.has_begun.load(Ordering::Relaxed);
-        has_begun && matches!(self.fault.kind, Kind::SlowStart(_))
-    }
-}
-
-/// Whether a test is in order when a fault has not struck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    /// It proves less than it says.
-    Must,
-    /// It is one of many.
-    May,
-}
-
-/// When a fault strikes the node that it is planned for.
-#[derive(Debug, PartialEq, Eq)]
-enum Due {
-    /// As soon as this one is polled.
-    Incarnation(u64),
-    Start(u64),
-    At(Instant),
-    /// So many times from now on.
-    Point(String, u64),
-}
-
-/// A fault that has struck.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Strike {
-    /// When, counted from the start of the test.
-    pub at: Duration,
-    /// The node.
-    pub path: String,
-    /// The number of its incarnation.
-    pub incarnation: u64,
-    kind: Kind,
-}
-
-impl fmt::Display for Strike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            at,
-            path,
-            incarnation,
-            kind,
-        } = self;
-        let at = at.as_secs_f64();
-        write!(f, "{at:>10.6} {path} #{incarnation} struck by {kind}")
-    }
 }
 
 thread_local! {
@@ -144,39 +71,23 @@ impl Plan {
         PRESENT.with_borrow(Clone::clone)
     }
 
-    /// Plans a fault, or says why it can never strike. One that is `needed` and does not strike
-    /// fails the test.
+    /// Plans a fault, or says why it can never strike.
     pub(super) fn add(&self, fault: Fault, need: Need) -> Result<(), String> {
-        if let Kind::Block(time) = fault.kind
-            && Instant::now().checked_add(time).is_none()
-        {
-            return Err(format!("cannot inject {fault}: that is too long"));
-        }
         let mut state = self.state.lock();
         let path = fault.path.as_str();
         let starts = state.starts.get(path).copied().unwrap_or_default();
-        let due = match &fault.when {
-            When::Now if matches!(fault.kind, Kind::SlowStart(_)) => Due::Start(starts + 1),
-            When::Now => match state.running.get(path) {
-                Some(running) => Due::Incarnation(running.incarnation),
-                None => return Err(format!("cannot inject {fault}: it does not run")),
-            },
-            When::AtStart(n) if *n <= starts => {
-                return Err(format!(
-                    "cannot inject {fault}: it has started {starts} times"
-                ));
-            }
-            When::AtStart(n) => Due::Start(*n),
-            When::After(time) => match Instant::now().checked_add(*time) {
-                Some(at) => Due::At(at),
-                None => return Err(format!("cannot inject {fault}: that is too far off")),
-            },
-            When::AtPoint(point, n) => Due::Point(point.clone(), *n),
-        };
-        if let Some(running) = state.running.get(path) {
-            running.planned.notify_one();
+        let running = state.running.get(path);
+        let (wake, running) = (
+            running.map(|it| it.planned.clone()),
+            running.map(|it| it.incarnation),
+        );
+        let text = fault.to_string();
+        let planned = Planned::new(fault, need, (starts, running));
+        let planned = planned.map_err(|why| format!("cannot inject {text}: {why}"))?;
+        state.planned.push(planned);
+        if let Some(wake) = wake {
+            wake.notify_one();
         }
-        state.planned.push(Planned { fault, due, need });
         Ok(())
     }
 
@@ -187,7 +98,9 @@ impl Plan {
         let incarnation = context.incarnation();
         let planned = Arc::new(Notify::new());
         let mut state = self.state.lock();
-        *state.starts.entry(path.clone()).or_default() += 1;
+        let start = state.starts.entry(path.clone()).or_default();
+        *start += 1;
+        let start = *start;
         let running = Running {
             incarnation,
             planned: planned.clone(),
@@ -198,6 +111,7 @@ impl Plan {
             plan: self.clone(),
             path,
             incarnation,
+            start,
             planned,
             has_begun: AtomicBool::new(false),
         }
@@ -227,7 +141,7 @@ impl Plan {
         let at = due.iter().position(|is_due| *is_due)?;
         let kind = state.planned[at].fault.kind;
         if matches!(kind, Kind::Kill | Kind::SlowStop(_)) {
-            state.planned[at].due = Due::Incarnation(incarnation);
+            state.planned[at].strike(incarnation);
             wake.notify_one();
         } else {
             let planned = state.planned.remove(at);
@@ -259,6 +173,35 @@ impl Plan {
         state.planned.retain(|planned| planned.need == Need::Must);
     }
 
+    /// Takes the fault that is due for an incarnation, or says when the next one will be.
+    pub(super) fn take_due(
+        &self,
+        path: &Arc<str>,
+        progress: Progress,
+    ) -> Result<Kind, Option<Instant>> {
+        let mut state = self.state.lock();
+        let mine = |planned: &&Planned| planned.fault.path == **path;
+        let is_due = |planned: &Planned| mine(&planned) && planned.is_due(progress);
+        let Some(at) = state.planned.iter().position(is_due) else {
+            let mine = state.planned.iter().filter(mine);
+            return Err(mine.filter_map(|planned| planned.time(progress)).min());
+        };
+        let planned = state.planned.remove(at);
+        Ok(self.note(&mut state, planned, path.to_string(), progress.incarnation))
+    }
+
+    /// Notes that an incarnation is over.
+    pub(super) fn leave(&self, path: &Arc<str>, incarnation: u64) {
+        let mut state = self.state.lock();
+        let is_it = |running: &Running| running.incarnation == incarnation;
+        if state.running.get(path).is_some_and(is_it) {
+            state.running.remove(path);
+        }
+        // What was to strike this one has nothing left to strike.
+        let is_past = |it: &Planned| it.need == Need::May && it.is_for(incarnation);
+        state.planned.retain(|planned| !is_past(planned));
+    }
+
     pub(super) fn strikes(&self) -> Vec<Strike> {
         self.state.lock().strikes.clone()
     }
@@ -268,83 +211,5 @@ impl Plan {
         let state = self.state.lock();
         let left = state.planned.iter().filter(|it| it.need == Need::Must);
         left.map(|planned| planned.fault.clone()).collect()
-    }
-}
-
-/// An incarnation, as the plan knows it.
-#[derive(Debug)]
-pub(super) struct Victim {
-    plan: Arc<Plan>,
-    pub(super) path: Arc<str>,
-    incarnation: u64,
-    planned: Arc<Notify>,
-    /// Its code was polled.
-    has_begun: AtomicBool,
-}
-
-impl Victim {
-    /// Notes that its code is polled.
-    pub(super) fn begin(&self) {
-        self.has_begun.store(true, Ordering::Relaxed);
-    }
-
-    /// Waits until a fault strikes.
-    ///
-    /// Cancel safe.
-    pub(super) async fn struck(&self) -> Kind {
-        loop {
-            let planned = self.planned.notified();
-            match self.take_due() {
-                Ok(kind) => return kind,
-                Err(None) => planned.await,
-                Err(Some(due)) => tokio::select! {
-                    biased;
-                    () = planned => {}
-                    () = tokio::time::sleep_until(due) => {}
-                },
-            }
-        }
-    }
-
-    /// The fault that is due, or else when the next one will be.
-    fn take_due(&self) -> Result<Kind, Option<Instant>> {
-        let mut state = self.plan.state.lock();
-        let (now, start) = (Instant::now(), state.starts.get(&self.path).copied());
-        let mine = |planned: &&Planned| planned.fault.path == *self.path;
-        let is_due = |planned: &Planned| match planned.due {
-            _ if planned.is_late_for(self) => false,
-            Due::Incarnation(number) => number == self.incarnation,
-            Due::Start(n) => Some(n) == start,
-            Due::At(at) => at <= now,
-            Due::Point(..) => false,
-        };
-        let at = state.planned.iter().position(|it| mine(&it) && is_due(it));
-        let Some(at) = at else {
-            let mine = state.planned.iter().filter(mine);
-            let dues = mine
-                .filter(|it| !it.is_late_for(self))
-                .filter_map(|it| match it.due {
-                    Due::At(at) => Some(at),
-                    Due::Incarnation(_) | Due::Start(_) | Due::Point(..) => None,
-                });
-            return Err(dues.min());
-        };
-        let planned = state.planned.remove(at);
-        let path = self.path.to_string();
-        Ok(self.plan.note(&mut state, planned, path, self.incarnation))
-    }
-}
-
-impl Drop for Victim {
-    fn drop(&mut self) {
-        let mut state = self.plan.state.lock();
-        let is_it = |running: &Running| running.incarnation == self.incarnation;
-        if state.running.get(&self.path).is_some_and(is_it) {
-            state.running.remove(&self.path);
-        }
-        // What was to strike this one has nothing left to strike.
-        let mine = Due::Incarnation(self.incarnation);
-        let is_past = |planned: &Planned| planned.need == Need::May && planned.due == mine;
-        state.planned.retain(|planned| !is_past(planned));
     }
 }

@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 
 use crate::testing::fault::{Fault, Kind};
 use crate::testing::harness::Harness;
-use crate::testing::plan::Need;
+use crate::testing::planned::Need;
 
 /// The most faults of one kind in a second.
 const RATE_MAX: f64 = 1_000_000.0;

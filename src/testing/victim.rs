@@ -1,17 +1,65 @@
-//! What is wrapped around each run of each runnable: it lets faults strike.
+//! What is wrapped around each run of each runnable: an incarnation that faults can strike.
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
-use tokio::time::sleep;
+use tokio::sync::Notify;
+use tokio::time::{sleep, sleep_until};
 
 use crate::testing::fault::Kind;
-use crate::testing::plan::{Plan, Victim};
+use crate::testing::plan::Plan;
+use crate::testing::planned::Progress;
 use crate::testing::point::InjectedError;
 use crate::{Context, Exit, Run};
+
+/// An incarnation, as the plan knows it.
+#[derive(Debug)]
+pub(super) struct Victim {
+    pub(super) plan: Arc<Plan>,
+    pub(super) path: Arc<str>,
+    pub(super) incarnation: u64,
+    /// Which start of its node it is.
+    pub(super) start: u64,
+    /// Something was planned for it.
+    pub(super) planned: Arc<Notify>,
+    /// Its code was polled.
+    pub(super) has_begun: AtomicBool,
+}
+
+impl Victim {
+    /// Waits until a fault strikes.
+    ///
+    /// Cancel safe.
+    async fn struck(&self) -> Kind {
+        loop {
+            let planned = self.planned.notified();
+            let progress = Progress {
+                incarnation: self.incarnation,
+                start: self.start,
+                has_begun: self.has_begun.load(Ordering::Relaxed),
+            };
+            match self.plan.take_due(&self.path, progress) {
+                Ok(kind) => return kind,
+                Err(None) => planned.await,
+                Err(Some(due)) => tokio::select! {
+                    biased;
+                    () = planned => {}
+                    () = sleep_until(due) => {}
+                },
+            }
+        }
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        self.plan.leave(&self.path, self.incarnation);
+    }
+}
 
 /// Wraps a run.
 pub(super) async fn wrap(plan: Arc<Plan>, context: Context, run: Run) -> Exit {
@@ -74,7 +122,7 @@ fn prolong(pause: Option<BoxFuture<'static, ()>>, by: Duration) -> BoxFuture<'st
 
 /// Polls the code of the user's.
 async fn begin(victim: &Victim, run: &mut Run) -> Exit {
-    victim.begin();
+    victim.has_begun.store(true, Ordering::Relaxed);
     run.await
 }
 
