@@ -1,31 +1,21 @@
 //! The harness: faults, each kind at each moment.
 #![cfg(feature = "testing")]
 
+#[path = "puppet/root.rs"]
+mod root;
+#[path = "stage/serve.rs"]
+mod stage;
+
 use std::time::Duration;
 
 use perennial::testing::{Fault, FaultPoint, Harness, Storm};
 use perennial::{Backoff, Context, Grace, RunError, Rung, Runnable, State, What, runnable};
+use root::root_of;
+use stage::serve;
 use tokio::time::{Instant, sleep};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-async fn serve(ctx: Context) {
-    ctx.healthy();
-    ctx.cancelled().await;
-}
-
-/// A root above one child `a`, which starts again one second after it fails.
-fn root(a: impl Runnable + Clone) -> impl Runnable {
-    move |ctx: Context| {
-        let a = ctx.run("a", a.clone());
-        async move {
-            a?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    }
 }
 
 fn serving() -> impl Runnable + Clone {
@@ -49,7 +39,7 @@ fn exits(h: &Harness) -> Vec<String> {
 fn a_kill_drops_the_code_where_it_stands() {
     // R5. A task that is aborted from outside is an exit.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::kill("root.a"));
         h.settled().await;
@@ -62,7 +52,7 @@ fn a_kill_drops_the_code_where_it_stands() {
 fn an_error_and_a_panic_end_it_as_if_it_had_done_so() {
     // R5, R18. Its evidence says what was injected.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::error("root.a"));
         h.settled().await;
@@ -83,7 +73,7 @@ fn an_error_and_a_panic_end_it_as_if_it_had_done_so() {
 fn what_hangs_does_not_hear_that_it_is_asked_to_stop() {
     // R10, L9. It is aborted when its grace is over.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::hang("root.a"));
         let report = h.stop().await.expect("stopping is no failure");
@@ -97,7 +87,7 @@ fn what_hangs_does_not_hear_that_it_is_asked_to_stop() {
 fn what_hangs_can_still_be_killed() {
     // R5. For a test that wants it back.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::hang("root.a"));
         h.settled().await;
@@ -137,7 +127,7 @@ fn a_slow_start_comes_late_and_a_slow_stop_ends_late() {
     // R4, R10. Nothing of the code runs before, and it has not returned until then.
     Harness::run(None, |h| async move {
         h.inject(Fault::slow_start("root.a", secs(20)));
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.advance(secs(19)).await;
         assert_eq!(h.state("root.a").await, Some(State::Starting));
         h.advance(secs(1)).await;
@@ -153,7 +143,7 @@ fn a_slow_start_comes_late_and_a_slow_stop_ends_late() {
 fn a_slow_stop_beyond_the_grace_is_aborted() {
     // R10. Three seconds of grace.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::slow_stop("root.a", secs(4)));
         h.stop().await.expect("stopping is no failure");
@@ -168,7 +158,7 @@ fn a_fault_strikes_at_the_start_that_was_named() {
     Harness::run(None, |h| async move {
         h.inject(Fault::panic("root.a").at_start(1));
         h.inject(Fault::error("root.a").at_start(3));
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         assert_eq!(exits(&h).len(), 1, "the second start went well");
         h.inject(Fault::kill("root.a"));
@@ -185,7 +175,7 @@ fn a_fault_strikes_after_its_time() {
     Harness::run(None, |h| async move {
         h.inject(Fault::error("root.a").after(secs(10)));
         h.inject(Fault::kill("root.a").after(Duration::from_millis(10_500)));
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.advance(Duration::from_millis(9999)).await;
         assert_eq!(exits(&h).len(), 0);
         h.advance(Duration::from_millis(1)).await;
@@ -212,7 +202,7 @@ fn a_fault_strikes_at_a_point_in_the_code() {
     // R5. The third time that the code comes there, then the next one.
     let stepping = runnable(stepping).backoff(Backoff::constant(secs(100)));
     Harness::run(None, |h| async move {
-        h.start(root(stepping));
+        h.start(root_of("a", stepping));
         h.settled().await;
         h.inject(Fault::error("root.a").at_point("step", 3));
         h.until("root.a", State::Waiting).await;
@@ -231,7 +221,7 @@ fn a_point_hangs_blocks_delays_and_kills() {
     // R5, R10. Whatever is to go wrong there.
     let stepping = runnable(stepping).backoff(Backoff::constant(secs(100)));
     Harness::run(None, |h| async move {
-        h.start(root(stepping));
+        h.start(root_of("a", stepping));
         h.settled().await;
         h.inject(Fault::slow_start("root.a", secs(9)).at_point("step", 1));
         h.inject(Fault::block("root.a", secs(90)).at_point("step", 2));
@@ -263,7 +253,7 @@ async fn a_point_outside_of_a_harness_does_nothing() {
 fn a_fault_that_cannot_strike_now_is_refused() {
     // R12. A name that is wrong is told at once.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::kill("root.b"));
     });
@@ -274,7 +264,7 @@ fn a_fault_that_cannot_strike_now_is_refused() {
 fn a_fault_at_a_start_that_is_past_is_refused() {
     // R12. It would never strike.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::kill("root.a").at_start(1));
     });
@@ -286,7 +276,7 @@ fn a_fault_that_never_strikes_fails_the_test() {
     // R12. The test proves less than it says.
     Harness::run(None, |h| async move {
         h.inject(Fault::panic("root.a").at_start(2));
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
     });
 }

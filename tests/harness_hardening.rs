@@ -1,6 +1,11 @@
 //! The harness, where it was once wrong.
 #![cfg(feature = "testing")]
 
+#[path = "puppet/root.rs"]
+mod root;
+#[path = "stage/serve.rs"]
+mod stage;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +15,8 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 use perennial::testing::{Fault, FaultPoint, Harness, Settled, Storm};
 use perennial::{Backoff, Clock, Context, RunError, Runnable, State, Supervisor, runnable};
+use root::root_of;
+use stage::serve;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -22,23 +29,6 @@ const fn millis(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
-async fn serve(ctx: Context) {
-    ctx.healthy();
-    ctx.cancelled().await;
-}
-
-/// A root above one child `a`, which starts again one second after it fails.
-fn root(a: impl Runnable + Clone) -> impl Runnable {
-    move |ctx: Context| {
-        let a = ctx.run("a", a.clone());
-        async move {
-            a?;
-            ctx.done();
-            Ok::<_, RunError>(())
-        }
-    }
-}
-
 fn serving() -> impl Runnable + Clone {
     runnable(serve).backoff(Backoff::constant(secs(1)))
 }
@@ -48,7 +38,7 @@ fn serving() -> impl Runnable + Clone {
 fn a_wait_that_is_dropped_in_another_task_moves_no_time() {
     // R12. Its waker is of a task that is gone, and waking that wakes nobody.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         let other = h.clone();
         let task = tokio::spawn(async move {
@@ -68,7 +58,7 @@ fn an_answer_is_as_exact_as_it_was_when_it_was_given() {
     // R12. The thread ends, having woken a task, while the answer is on its way.
     for late in 40..60 {
         Harness::run(Some(1), |h| async move {
-            h.start(root(serving()));
+            h.start(root_of("a", serving()));
             h.settled().await;
             let (go, wait) = std::sync::mpsc::channel::<()>();
             let (woken, waits) = oneshot::channel::<()>();
@@ -103,7 +93,7 @@ fn an_answer_is_as_exact_as_it_was_when_it_was_given() {
 fn a_test_that_asks_for_ever_does_not_hang() {
     // R12. No time passes while it does.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::kill("root.a"));
         h.until("root.a", State::Waiting).await;
@@ -121,7 +111,7 @@ fn a_long_wait_beside_a_fast_timer_sees_its_end() {
         while ctx.until_cancelled(sleep(millis(1))).await.is_some() {}
     };
     Harness::run(None, |h| async move {
-        h.start(root(runnable(ticker)));
+        h.start(root_of("a", runnable(ticker)));
         h.wait(sleep(secs(300))).await;
         assert_eq!(h.now(), secs(300));
     });
@@ -171,7 +161,7 @@ fn the_clock_of_the_test_replaces_that_of_a_supervisor() {
     // L7. A clock that nobody moves would stop the tree.
     Harness::run(None, |h| async move {
         let (clock, _hand) = Clock::manual();
-        h.start_with(Supervisor::new(root(serving())).clock(clock));
+        h.start_with(Supervisor::new(root_of("a", serving())).clock(clock));
         h.settled().await;
         h.inject(Fault::kill("root.a"));
         assert_eq!(h.advance_to_next().await, Some(secs(1)));
@@ -194,7 +184,7 @@ fn two_faults_at_one_time_of_a_point_strike_one_after_the_other() {
     // R5. The second at the next time.
     let stepping = runnable(stepping).backoff(Backoff::constant(secs(1)));
     Harness::run(None, |h| async move {
-        h.start(root(stepping));
+        h.start(root_of("a", stepping));
         h.settled().await;
         h.inject(Fault::error("root.a").at_point("step", 1));
         h.inject(Fault::error("root.a").at_point("step", 1));
@@ -209,7 +199,7 @@ fn two_faults_at_one_time_of_a_point_strike_one_after_the_other() {
 fn a_kill_at_a_point_strikes_once() {
     // R5. It is the node that is struck, not the call.
     Harness::run(None, |h| async move {
-        h.start(root(runnable(stepping)));
+        h.start(root_of("a", runnable(stepping)));
         h.settled().await;
         h.inject(Fault::kill("root.a").at_point("step", 1));
         h.until("root.a", State::Waiting).await;
@@ -229,7 +219,7 @@ fn a_context_of_an_ended_incarnation_reaches_no_point() {
     };
     let keeping = runnable(keeping).backoff(Backoff::constant(secs(1)));
     Harness::run(None, |h| async move {
-        h.start(root(keeping));
+        h.start(root_of("a", keeping));
         h.settled().await;
         h.inject(Fault::kill("root.a"));
         h.settled().await;
@@ -250,7 +240,7 @@ fn a_context_of_an_ended_incarnation_reaches_no_point() {
 fn what_hangs_is_not_freed_by_a_slow_start() {
     // R10. Nor by anything but a kill.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::hang("root.a"));
         h.settled().await;
@@ -266,7 +256,7 @@ fn what_hangs_is_not_freed_by_a_slow_start() {
 fn a_slow_start_after_a_time_waits_for_a_start() {
     // R4. The code that runs is not stopped in the middle.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::slow_start("root.a", secs(7)).after(secs(1)));
         h.advance(secs(10)).await;
@@ -316,7 +306,7 @@ fn a_failure_that_the_test_did_not_wait_for_is_not_seen() {
 fn a_block_without_end_is_refused() {
     // R12. No clock can tell it.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.settled().await;
         h.inject(Fault::block("root.a", Duration::MAX));
     });
@@ -327,7 +317,7 @@ fn a_block_without_end_is_refused() {
 fn a_wait_that_fails_says_where_it_was_made() {
     // R12. And not where the harness panics.
     Harness::run(None, |h| async move {
-        h.start(root(serving()));
+        h.start(root_of("a", serving()));
         h.until("root.b", State::Done).await;
     });
 }

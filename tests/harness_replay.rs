@@ -1,6 +1,9 @@
 //! The harness: a failure is told with what plays it again, and the same seed gives the same log.
 #![cfg(feature = "testing")]
 
+#[path = "stage/serve.rs"]
+mod stage;
+
 use std::collections::BTreeSet;
 use std::env;
 use std::process::Command;
@@ -8,14 +11,10 @@ use std::time::Duration;
 
 use perennial::testing::{Fault, Harness, SEED_VARIABLE, Storm, assert_text};
 use perennial::{Context, RunError, Strategy, runnable};
+use stage::serve;
 
 /// Set for the tests that this file runs again, in a process of their own.
 const AGAIN: &str = "PERENNIAL_TEST_AGAIN";
-
-async fn serve(ctx: Context) {
-    ctx.healthy();
-    ctx.cancelled().await;
-}
 
 /// Children alone, a group, and a pool with children.
 async fn root(ctx: Context) -> Result<(), RunError> {
@@ -164,6 +163,36 @@ fn a_failure_shows_the_tree_its_last_events_and_what_struck() {
     for part in parts {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
+}
+
+#[test]
+fn a_test_that_returns_an_error_tells_its_seed() -> anyhow::Result<()> {
+    // L7. A panic is not the only failure. Run again, the test fails.
+    if is_again() {
+        return Harness::run(None, |h| async move {
+            h.start(root);
+            h.settled().await;
+            anyhow::bail!("the service is wrong")
+        });
+    }
+    let (is_ok, text) = again("a_test_that_returns_an_error_tells_its_seed", &[]);
+    assert!(!is_ok && text.contains("the service is wrong"), "{text}");
+    assert!(text.contains("PERENNIAL_SEED="), "{text}");
+    Ok(())
+}
+
+#[test]
+fn the_events_of_a_failed_test_fit_the_tree_beside_them() {
+    // R17. Also of one that fails before the tree ran at all, as when it is run again.
+    if is_again() {
+        return Harness::run(None, |h| async move {
+            h.start(root);
+            panic!("at once");
+        });
+    }
+    let name = "the_events_of_a_failed_test_fit_the_tree_beside_them";
+    let (is_ok, text) = again(name, &[]);
+    assert!(!is_ok && text.contains("root #1 declared"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The harness: its waits are exact, time is in the test's hand, and what never happens is named.
 #![cfg(feature = "testing")]
 
+#[path = "stage/serve.rs"]
+mod stage;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,17 +11,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use perennial::testing::{Fault, Harness, NotSettled, Settled};
 use perennial::{Backoff, Context, Exit, Outcome, RunError, State, What, runnable};
+use stage::serve;
 use tokio::sync::mpsc;
 use tokio::task::{spawn_blocking, yield_now};
 use tokio::time::sleep;
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-async fn serve(ctx: Context) {
-    ctx.healthy();
-    ctx.cancelled().await;
 }
 
 /// Three children that serve.
