@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Something that goes wrong at a node, given to [`Harness::inject`](crate::Harness::inject).
+/// Something that goes wrong at a node, given to
+/// [`Harness::inject`](crate::testing::Harness::inject).
 ///
 /// It strikes at once, unless it is told when. Runnables need no change for it.
 ///

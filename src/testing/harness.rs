@@ -71,9 +71,9 @@ impl Harness {
     /// Runs a test on a runtime of its own, on a paused clock, with this seed or a drawn one; then
     /// stops the tree that the test has started.
     ///
-    /// [`SEED_VARIABLE`](crate::testing::SEED_VARIABLE) in the environment comes before both. When
-    /// the test fails, the tree, its last events, the faults that struck, the seed and the command
-    /// that plays it again are printed.
+    /// [`SEED_VARIABLE`](crate::testing::SEED_VARIABLE) in the environment comes before both. The
+    /// seed is printed when the test begins; when it panics, the tree, its last events, the faults
+    /// that struck and the command that plays it again are.
     ///
     /// # Panics
     ///
