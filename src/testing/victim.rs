@@ -92,7 +92,7 @@ async fn live(victim: &Victim, context: &Context, mut run: Run) -> Exit {
                 Kind::Panic => panic!("injected panic"),
                 Kind::Hang => pause = Some(pending().boxed()),
                 Kind::Block(time) => block(time),
-                // What hangs goes on to.
+                // What hangs goes on hanging.
                 Kind::SlowStart(by) => pause = Some(prolong(pause.take(), by)),
                 Kind::SlowStop(by) => slow_stop = slow_stop.saturating_add(by),
             },
