@@ -140,7 +140,7 @@ fn put_off(state: &mut State, had_threads: bool) -> Next {
     let since = state.put_off.get_or_insert_with(Instant::now);
     if had_threads && since.elapsed() >= PUT_OFF_MAX {
         state.put_off = None;
-        state.get_stuck(Stuck::Blocked);
+        state.get_stuck(Stuck::Blocked(PUT_OFF_MAX));
     }
     Next::Nap
 }
@@ -148,7 +148,7 @@ fn put_off(state: &mut State, had_threads: bool) -> Next {
 /// Waits for a thread, but not for ever.
 fn give_up(state: &mut State, calm: Duration, has_threads: bool) -> Next {
     let (limit, stuck) = if has_threads {
-        (BLOCKED_MAX, Stuck::Blocked)
+        (BLOCKED_MAX, Stuck::Blocked(BLOCKED_MAX))
     } else {
         (ALONE_MAX, Stuck::Alone)
     };

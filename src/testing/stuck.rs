@@ -16,8 +16,8 @@ pub(super) enum Stuck {
     Livelock(Vec<String>),
     /// Something does, for this long in real time; these nodes are busy.
     HeldUp(Duration, Vec<String>),
-    /// A thread of the blocking pool does not end, and time stands still until it has.
-    Blocked,
+    /// For this long in real time, blocking tasks have kept the runtime from coming to rest.
+    Blocked(Duration),
     /// The test waits for something that nobody will do.
     Alone,
 }
@@ -38,10 +38,10 @@ impl fmt::Display for Stuck {
                 write!(f, "livelock: no rest for {time:?} of real time; busy are")?;
                 list(f, busy)
             }
-            Self::Blocked => write!(
+            Self::Blocked(time) => write!(
                 f,
-                "a blocking task has not ended within {BLOCKED_MAX:?} of real time, and the clock \
-                 stands still while it runs"
+                "blocking tasks have kept the runtime from coming to rest for {time:?} of real \
+                 time, and the clock stands still while they run"
             ),
             Self::Alone => f.write_str(
                 "the test waits for something that does not happen while the clock stands still: \
