@@ -177,7 +177,7 @@ fn an_event_that_never_comes_is_told() {
         });
     });
     assert!(
-        text.contains("no such event: 3600s have passed; not settled are: none"),
+        text.contains("no such event: 3600s have passed; every node has settled"),
         "{text}"
     );
 }

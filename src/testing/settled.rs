@@ -23,7 +23,7 @@ pub enum Settled {
 #[non_exhaustive]
 pub enum NotSettled {
     /// Some nodes have not settled in time.
-    #[error("not settled after {within:?}:{}", list(.nodes))]
+    #[error("not settled after {within:?}; {}", list(.nodes))]
     Late {
         /// How much time has passed on the paused clock.
         within: Duration,
@@ -31,7 +31,7 @@ pub enum NotSettled {
         nodes: Vec<NodeSnapshot>,
     },
     /// The tree never comes to rest, and no time passes.
-    #[error("not settled: {why}\nnot settled are:{}", list(.nodes))]
+    #[error("not settled: {why}\n{}", list(.nodes))]
     Stuck {
         /// What keeps it from coming to rest, and the busiest nodes.
         why: String,
@@ -47,13 +47,14 @@ impl fmt::Debug for NotSettled {
     }
 }
 
-/// A line for each node.
+/// The nodes that have not settled, in a line each.
 pub(super) fn list(nodes: &[NodeSnapshot]) -> String {
     if nodes.is_empty() {
-        return " none".to_owned();
+        return "every node has settled".to_owned();
     }
     let line = |node: &NodeSnapshot| format!("\n  {} {node}{}", node.path, why(node.state));
-    nodes.iter().map(line).collect()
+    let lines: String = nodes.iter().map(line).collect();
+    format!("these have not settled:{lines}")
 }
 
 /// Why a node in this state has not settled, where the rest of its line does not say it.

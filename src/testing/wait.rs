@@ -166,7 +166,7 @@ impl Harness {
             return Err(format!("{passed:?} have passed"));
         }
         let nodes = list(&self.unsettled().await);
-        Err(format!("{passed:?} have passed; not settled are:{nodes}"))
+        Err(format!("{passed:?} have passed; {nodes}"))
     }
 
     /// Waits until there was no event for this long: a weaker form of [`settled`](Self::settled).
