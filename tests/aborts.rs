@@ -99,3 +99,43 @@ async fn an_aborted_incarnation_is_gone_before_the_next_one_starts() {
     assert!(!overlaps.load(Ordering::SeqCst), "two incarnations at once");
     tree.stop().await.expect("stopping is no failure");
 }
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a drop that panics");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_accepted_behind_the_last_drop_is_gone_however_it_drops() {
+    // L1, R11, R13, R18. Its messages stand in the batch of the abandonment, and panic there.
+    let (gives, given) = tokio::sync::oneshot::channel();
+    let gives = Mutex::new(Some(gives));
+    let root = move |ctx: Context| {
+        let (pool, gives) = (ctx.pool("pool"), gives.lock().take());
+        async move {
+            if let Some(gives) = gives {
+                // The test waits for it.
+                let _ = gives.send(pool?);
+            }
+            ctx.healthy();
+            ctx.cancelled().await;
+            Ok::<_, RunError>(())
+        }
+    };
+    let tree = Supervisor::new(root).start();
+    let pool = given.await.expect("the root runs");
+    tree.settled().await;
+    let ended = tree.ended();
+    drop(tree);
+    for _ in 0..2 {
+        let bomb = Bomb;
+        let started = pool.start(perennial::once(move |_: Context| async move { drop(bomb) }));
+        assert!(started.is_ok(), "nobody has heard of the end yet");
+    }
+    assert!(ended.await.is_err(), "R11: it was abandoned");
+    assert_eq!(pool.children(), 0);
+}

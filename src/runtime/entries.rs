@@ -153,9 +153,6 @@ impl Entries {
             return;
         };
         entry.address.end(ended);
-        if let Some(pool) = &entry.pool {
-            pool.forget();
-        }
         entry.drop_code();
     }
 
@@ -198,6 +195,9 @@ impl Entry {
 
     /// Drops the code of a place that is gone. A pool that is gone takes no children.
     fn drop_code(self) {
+        if let Some(pool) = &self.pool {
+            pool.forget();
+        }
         if let Stored::Pool(pool) = &self.stored {
             pool.close();
         }

@@ -118,11 +118,14 @@ impl Processor {
             }
             let is_full = batch.len() == BATCH;
             let now = self.timer.now();
-            for message in batch.drain(..) {
+            let mut heard = batch.drain(..);
+            while let Some(message) = heard.next() {
                 if self.take(now, message) == Next::End {
+                    heard.for_each(unheard);
                     return;
                 }
             }
+            drop(heard);
             next = self.advance();
             if is_full {
                 // A flood of messages does not keep the thread from others.
@@ -324,17 +327,7 @@ impl Processor {
     fn drain(&mut self) -> Next {
         self.inbox.close();
         while let Ok(message) = self.inbox.try_recv() {
-            match message {
-                Message::Run { child, .. } => refuse(child, None),
-                Message::Group(group) => {
-                    group
-                        .members
-                        .into_iter()
-                        .for_each(|child| refuse(child, None));
-                }
-                Message::Start { pool, child } => refuse(child, Some(pool)),
-                message => drop_shielded(message),
-            }
+            unheard(message);
         }
         Next::End
     }
@@ -351,6 +344,19 @@ fn declaration(child: &Declared) -> Declaration {
     Declaration {
         path: child.address.path.clone(),
         options: child.options.clone(),
+    }
+}
+
+/// Drops what was said and is not heard any more; what was declared has ended.
+fn unheard(message: Message) {
+    match message {
+        Message::Run { child, .. } => refuse(child, None),
+        Message::Group(group) => group
+            .members
+            .into_iter()
+            .for_each(|child| refuse(child, None)),
+        Message::Start { pool, child } => refuse(child, Some(pool)),
+        message => drop_shielded(message),
     }
 }
 
