@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::name::Name;
 use crate::runtime::address::Address;
 use crate::runtime::child::Ended;
 use crate::runtime::incarnation::{Incarnation, Life, Start};
@@ -88,6 +89,17 @@ impl Entries {
         entry.launch(Incarnation::new(life));
     }
 
+    /// Lets a pool take children, in a new incarnation too.
+    pub(super) fn open(&mut self, id: Id) {
+        if let Some(Entry {
+            stored: Stored::Pool(pool),
+            ..
+        }) = self.get(id.slot())
+        {
+            pool.open();
+        }
+    }
+
     /// Notes that the code of an incarnation is gone, and where its next one may run.
     pub(super) fn returned(&mut self, id: Id, seat: Option<oneshot::Sender<Seated>>) {
         let Some(entry) = self.of(id) else { return };
@@ -154,6 +166,13 @@ impl Entries {
         };
         entry.address.end(ended);
         entry.drop_code();
+    }
+
+    /// Notes that a child was removed: if its parent still declares, the name is free.
+    pub(super) fn free(&mut self, parent: Id, name: &Name) {
+        if let Some(life) = self.of(parent).and_then(|entry| entry.life.as_ref()) {
+            life.free(name);
+        }
     }
 
     pub(super) fn address(&mut self, place: Place) -> Option<&Arc<Address>> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::exit::{Exit, Panic};
+use crate::name::Name;
 use crate::path::Path;
 use crate::runtime::address::Address;
 use crate::runtime::error::OwnError;
@@ -124,6 +125,14 @@ impl Life {
     pub(crate) fn ask(&self) {
         self.ledger().advance(Stage::Asked);
         self.cancel();
+    }
+
+    /// Frees the name of a child that was removed, while children are declared.
+    pub(crate) fn free(&self, name: &Name) {
+        let mut ledger = self.ledger();
+        if ledger.names.remove(name) {
+            ledger.children -= 1;
+        }
     }
 
     /// Aborts the tasks that the incarnation owns.

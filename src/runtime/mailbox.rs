@@ -30,6 +30,7 @@ pub(crate) enum Message {
     /// A child was started in a pool.
     Start {
         pool: Arc<PoolCell>,
+        generation: u64,
         child: Declared,
     },
     /// An incarnation said something about itself.

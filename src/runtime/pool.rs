@@ -37,6 +37,8 @@ struct PoolLedger {
     is_closed: bool,
     present: usize,
     started: u64,
+    /// Counts how often it was opened again: what was accepted before is of another incarnation.
+    generation: u64,
 }
 
 impl Pool {
@@ -79,6 +81,7 @@ impl Pool {
         let handle = Child::new(child.clone(), shared.clone());
         let message = Message::Start {
             pool: self.cell.clone(),
+            generation: ledger.generation,
             child: declared(child, spec),
         };
         rejected = shared.say(message);
@@ -116,6 +119,19 @@ impl PoolCell {
     /// Starts nothing from now on.
     pub(crate) fn close(&self) {
         self.ledger.lock().is_closed = true;
+    }
+
+    /// Starts children again, in a new incarnation.
+    pub(crate) fn open(&self) {
+        let mut ledger = self.ledger.lock();
+        if std::mem::take(&mut ledger.is_closed) {
+            ledger.generation += 1;
+        }
+    }
+
+    /// Whether a child was accepted for the present incarnation, and not for one before.
+    pub(crate) fn is_present(&self, generation: u64) -> bool {
+        self.ledger.lock().generation == generation
     }
 
     /// Notes that a child is forgotten.

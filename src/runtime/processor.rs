@@ -151,8 +151,13 @@ impl Processor {
         match message {
             Message::Run { parent, child } => self.run_child(now, Some(parent), child, None),
             Message::Group(group) => self.run_group(now, *group),
-            Message::Start { pool, child } => {
-                let place = pool.address.place();
+            Message::Start {
+                pool,
+                generation,
+                child,
+            } => {
+                let is_present = pool.is_present(generation);
+                let place = pool.address.place().filter(|_| is_present);
                 let view = place.and_then(|place| self.core.view(place));
                 self.run_child(now, view.map(|view| view.id), child, Some(pool));
             }
@@ -272,6 +277,7 @@ impl Processor {
                 };
                 self.entries.start(&self.shared, start);
             }
+            Action::Open(id) => self.entries.open(id),
             Action::Ask(id) => self.entries.ask(id),
             Action::Abort(id) => self.entries.abort(id),
             Action::Changed(place) => {
@@ -283,6 +289,7 @@ impl Processor {
                 self.entries.forget(place, Ended::of(last));
                 self.waits.forget(place);
             }
+            Action::Free { parent, name } => self.entries.free(parent, &name),
             Action::Event(event) => observe::tell(&self.shared, event),
             Action::End(_) => {}
         }
@@ -355,7 +362,7 @@ fn unheard(message: Message) {
             .members
             .into_iter()
             .for_each(|child| refuse(child, None)),
-        Message::Start { pool, child } => refuse(child, Some(pool)),
+        Message::Start { pool, child, .. } => refuse(child, Some(pool)),
         message => drop_shielded(message),
     }
 }

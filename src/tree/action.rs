@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::name::Name;
 use crate::tree::event::Event;
 use crate::tree::evidence::Evidence;
 use crate::tree::report::{Failure, Report};
@@ -56,6 +57,8 @@ pub enum Action {
         /// How the node's last incarnation returned.
         last_exit: Option<Arc<Evidence>>,
     },
+    /// Let the pool take children from now on.
+    Open(Id),
     /// Cancel the incarnation's token.
     Ask(Id),
     /// Drop the incarnation's future and the tasks it owns.
@@ -68,6 +71,13 @@ pub enum Action {
         place: Place,
         /// How it looked last.
         last: View,
+    },
+    /// A child was removed: its name is free, should this incarnation of its parent still declare.
+    Free {
+        /// The parent.
+        parent: Id,
+        /// The name.
+        name: Name,
     },
     /// Tell whoever listens.
     Event(Event),

@@ -1,6 +1,6 @@
 //! The core's data, and the requests that make it grow (R3, R13).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use crate::path::Path;
 use crate::tree::action::{Action, Id, Place};
 use crate::tree::deadlines::Deadlines;
 use crate::tree::event::{Event, What};
+use crate::tree::intensity::Window;
 use crate::tree::node::{Fall, Group, Node};
-use crate::tree::options::{Options, Settings, Strategy};
+use crate::tree::options::{GroupOptions, Options, Settings};
 use crate::tree::ready::Ready;
 use crate::tree::report::Stop;
-use crate::tree::state::{Down, State};
+use crate::tree::state::{Down, State, Told, Wait};
 use crate::tree::stop::Course;
 
 /// The decisions of a supervision tree; see the [module](crate::tree).
@@ -31,8 +32,15 @@ pub struct Core {
     pub(super) deadlines: Deadlines,
     /// Nodes that the next pass starts. Bounded by one entry a node.
     pub(super) starts: VecDeque<Id>,
+    /// Nodes whose turn to be asked may have come, each with what it waited for. Bounded by one
+    /// entry a node that was told to stop.
+    pub(super) turns: VecDeque<(usize, Id)>,
+    /// Nodes that were ordered to go and are out. Bounded by one entry a node.
+    pub(super) removals: VecDeque<Id>,
     /// Falls that the next pass raises. Bounded by one entry a fall.
     pub(super) ready: Ready,
+    /// Leaks that their nodes run beside, until they end. Bounded by the leaks.
+    pub(super) abandoned: BTreeMap<Id, Path>,
     pub(super) actions: VecDeque<Action>,
     pub(super) incarnations: u64,
     pub(super) unfinished: usize,
@@ -72,7 +80,10 @@ impl Core {
             has_started: false,
             deadlines: Deadlines::default(),
             starts: VecDeque::new(),
+            turns: VecDeque::new(),
+            removals: VecDeque::new(),
             ready: Ready::default(),
+            abandoned: BTreeMap::new(),
             actions: VecDeque::new(),
             incarnations: 0,
             unfinished: 0,
@@ -135,7 +146,7 @@ impl Core {
         now: Duration,
         parent: Id,
         label: Name,
-        strategy: Strategy,
+        options: impl Into<GroupOptions>,
         members: Vec<Declaration>,
     ) -> Option<Vec<Place>> {
         let parent = self.resolve(parent)?;
@@ -143,17 +154,19 @@ impl Core {
             // A group goes with its first member to go.
             return Some(Vec::new());
         }
+        let options = options.into();
         let group = self.groups.insert(Group {
             label,
-            strategy,
-            members: Vec::new(),
+            options,
+            members: Vec::with_capacity(members.len()),
+            window: options.intensity.map(Window::new),
+            unstarted: members.len(),
         });
         let slots: Vec<_> = members
             .into_iter()
             .map(|member| self.declare(now, parent, Some(group), member))
             .collect();
         let places = slots.iter().map(|slot| self.place(*slot)).collect();
-        self.groups[group].members.clone_from(&slots);
         for slot in slots {
             self.arrive(slot, now);
         }
@@ -178,6 +191,9 @@ impl Core {
             node.memories = (!children.is_empty()).then(|| Box::new(children));
         }
         let slot = self.insert(node, Some(parent));
+        if let Some(group) = group {
+            self.groups[group].members.push(slot);
+        }
         self.enter(slot, now);
         slot
     }
@@ -186,7 +202,7 @@ impl Core {
     fn enter(&mut self, slot: usize, now: Duration) {
         self.nodes[slot].since = now;
         self.tell_event(slot, now, What::Declared);
-        self.starts.push_back(self.id(slot));
+        self.queue(slot);
         self.weigh(slot);
         self.update(slot);
     }
@@ -203,7 +219,31 @@ impl Core {
             .told
             .as_ref()
             .map_or_else(|| self.nodes[parent].path.clone(), |(_, by)| by.clone());
-        self.tell(slot, now, told, &by);
+        if self.nodes[parent].is_held {
+            self.hold_new(slot, parent, told, by);
+        } else {
+            self.tell(slot, now, told, &by);
+        }
+    }
+
+    /// Lets a child start whose parent was told to stop and goes on until its turn comes: it is
+    /// told, and will be asked with its parent (R10).
+    fn hold_new(&mut self, slot: usize, parent: usize, told: Told, by: Path) {
+        let node = &mut self.nodes[slot];
+        node.told = Some((told, by));
+        node.told_below = Some(told);
+        node.is_taken = true;
+        self.hold(slot, parent);
+        self.weigh(slot);
+    }
+
+    /// Queues a node for the next pass that starts nodes, or in its group.
+    fn queue(&mut self, slot: usize) {
+        if self.follows_in_order(slot) {
+            self.nodes[slot].wait = Wait::InOrder;
+        } else {
+            self.starts.push_back(self.id(slot));
+        }
     }
 
     pub(super) fn next_incarnation(&mut self) -> u64 {
@@ -243,9 +283,22 @@ impl Core {
         if node.state != state {
             node.state = state;
             node.since = now;
+            self.moved(slot, now);
         }
         self.weigh(slot);
         self.changed(slot);
+    }
+
+    /// Brings what depends on a node's state alone up to date.
+    fn moved(&mut self, slot: usize, now: Duration) {
+        self.tick(slot, now);
+        let state = self.nodes[slot].state;
+        if state != State::Starting {
+            self.end_start(slot);
+        }
+        if matches!(state, State::Healthy | State::Done | State::Down) {
+            self.pass_on(slot);
+        }
     }
 
     pub(super) fn changed(&mut self, slot: usize) {

@@ -3,7 +3,7 @@
 use crate::tree::core::Core;
 use crate::tree::node::{Phase, Weight};
 use crate::tree::options::Kind;
-use crate::tree::state::State;
+use crate::tree::state::{State, Told};
 use crate::tree::stop::Course;
 
 impl Core {
@@ -11,7 +11,8 @@ impl Core {
     /// healthy, or done or down and ended or leaked; or the tree has ended.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let is_quiet = self.actions.is_empty() && self.starts.is_empty() && self.ready.is_empty();
+        let is_idle = self.starts.is_empty() && self.turns.is_empty() && self.removals.is_empty();
+        let is_quiet = self.actions.is_empty() && is_idle && self.ready.is_empty();
         is_quiet && (self.has_ended() || self.unsettled == 0)
     }
 
@@ -63,9 +64,30 @@ impl Core {
         let node = &mut self.nodes[slot];
         let (was, is) = (node.is_out, node.must_be_out());
         node.is_out = is;
-        let Some(fall) = node.fall else { return };
+        let (fall, leaves) = (node.fall, is && node.leaves_its_fall());
+        if was != is {
+            self.changed(slot);
+            self.wake_waiters(slot);
+        }
+        let Some(fall) = fall else { return };
         count(&mut self.falls[fall].outstanding, !was, !is);
-        self.settle_fall(fall);
+        if leaves {
+            self.quit_fall(slot, fall);
+        } else {
+            self.settle_fall(fall);
+        }
+    }
+
+    /// Takes a member that is out out of its fall, which will not raise it. A fall of nobody is
+    /// forgotten.
+    fn quit_fall(&mut self, slot: usize, key: usize) {
+        self.nodes[slot].fall = None;
+        self.falls[key].members.retain(|member| *member != slot);
+        if self.falls[key].members.is_empty() {
+            self.dissolve(key);
+        } else {
+            self.settle_fall(key);
+        }
     }
 
     /// Notes a fall of which everything is out, for the next pass.
@@ -88,6 +110,8 @@ impl Core {
         }
         if self.is_pooled(slot) && self.nodes[slot].has_left_pool() {
             self.discard(slot);
+        } else if self.nodes[slot].told() == Some(Told::Remove) {
+            self.removals.push_back(self.id(slot));
         }
     }
 
@@ -98,6 +122,11 @@ impl Core {
 }
 
 impl crate::tree::node::Node {
+    /// Whether it need not be waited for in its fall any more: it is out, and an order took it.
+    fn leaves_its_fall(&self) -> bool {
+        self.state == State::Down && self.is_terminated() && self.leaks == 0
+    }
+
     /// Whether a pool has no further use for its child, which is out.
     fn has_left_pool(&self) -> bool {
         match self.state {

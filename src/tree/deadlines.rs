@@ -10,9 +10,13 @@ pub(super) enum Due {
     Rise(usize),
     /// The next rung of the node in this slot.
     Rung(usize),
+    /// The end of the time in which the node in this slot has to become healthy.
+    Start(usize),
+    /// The deadline of the tree's stop.
+    Stop,
 }
 
-/// All that will become due. Bounded by one entry a fall and one a node.
+/// All that will become due. Bounded by one entry a fall, one a node, and one for the tree's stop.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deadlines(BTreeSet<(Duration, Due)>);
 

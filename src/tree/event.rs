@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::name::Name;
 use crate::path::Path;
 use crate::tree::evidence::Evidence;
+use crate::tree::orders::OrderKind;
 use crate::tree::signal::Signal;
 use crate::tree::state::{Down, State, Told};
 
@@ -88,6 +89,13 @@ pub enum What {
         /// The parent, or `None` when the root ends the tree.
         to: Option<Path>,
     },
+    /// It was ordered to do something.
+    Ordered {
+        /// What.
+        order: OrderKind,
+    },
+    /// It was removed, as ordered: its name is free.
+    Removed,
     /// It will not be started again by itself.
     Down {
         /// Why.
@@ -158,6 +166,8 @@ impl fmt::Display for What {
             Self::BudgetSpent { evidence } => write!(f, "budget spent: {}", evidence.chain()),
             Self::Escalated { to: Some(parent) } => write!(f, "escalated to {parent}"),
             Self::Escalated { to: None } => f.write_str("escalated: the tree ends"),
+            Self::Ordered { order } => write!(f, "ordered to {order}"),
+            Self::Removed => f.write_str("removed"),
             Self::Down { reason } => write!(f, "down: {reason}"),
             Self::CutShort => f.write_str("restart cut short"),
             Self::SignalIgnored { signal } => write!(f, "signal {signal} ignored"),

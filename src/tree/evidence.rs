@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::exit::{Exit, Panic};
 use crate::path::Path;
+use crate::tree::intensity::{Intensity, Scope};
 use crate::tree::state::State;
 
 /// What is known of an exit: which incarnation, when, in which state, and why.
@@ -40,6 +41,17 @@ pub enum Cause {
     Owned(Panic),
     /// Something at or below the node has not ended (R10).
     Leaked(Path),
+    /// It was not healthy within this time.
+    StartTimeout(Duration),
+    /// A budget of restarts is spent (R9).
+    Intensity {
+        /// Whose restarts it counts.
+        scope: Scope,
+        /// How many were allowed.
+        intensity: Intensity,
+        /// The exit for which there was none left.
+        last: Arc<Evidence>,
+    },
 }
 
 impl Evidence {
@@ -59,6 +71,22 @@ impl fmt::Display for Evidence {
             (Some(Cause::Leaked(leaked)), _) => {
                 write!(f, "{path} cannot start again: {leaked} leaked")
             }
+            (Some(Cause::StartTimeout(time)), _) => {
+                write!(f, "{path} was not healthy within {time:?}")
+            }
+            (
+                Some(Cause::Intensity {
+                    scope, intensity, ..
+                }),
+                _,
+            ) => {
+                let budget = match scope {
+                    Scope::Node => "its budget",
+                    Scope::Group => "the budget of its group",
+                    Scope::Children => "the budget of its parent's children",
+                };
+                write!(f, "{path} spent {budget}, {intensity}")
+            }
             (None, Some(Exit::Panicked(panic))) => write!(f, "{path} panicked {panic}"),
             (None, Some(exit)) => write!(f, "{path} {exit} while {state}"),
             (None, None) => write!(f, "{path} has not returned"),
@@ -70,8 +98,9 @@ impl Error for Evidence {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
             Some(Cause::Escalated(child)) => Some(child.as_ref()),
+            Some(Cause::Intensity { last, .. }) => Some(last.as_ref()),
             Some(Cause::Owned(_) | Cause::Leaked(_)) => None,
-            None => self.exit.as_ref().and_then(Exit::error),
+            Some(Cause::StartTimeout(_)) | None => self.exit.as_ref().and_then(Exit::error),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::tree::core::Core;
 use crate::tree::event::{Event, What};
 use crate::tree::evidence::{Cause, Evidence};
 use crate::tree::node::{First, Own};
+use crate::tree::options::Significant;
 use crate::tree::reading::{Reading, Returned, read};
 use crate::tree::signal::{Intent, Signal};
 use crate::tree::state::{Down, Rung, State, Told};
@@ -95,7 +96,11 @@ impl Core {
 
     /// States that an incarnation returned, with this many owned tasks and holds left (R14).
     pub fn exited(&mut self, now: Duration, id: Id, exit: Exit, left: usize) {
-        if let Some(slot) = self.resolve(id) {
+        if self.abandoned.contains_key(&id) {
+            if left == 0 {
+                self.reclaim(id, now);
+            }
+        } else if let Some(slot) = self.resolve(id) {
             match self.nodes[slot].own {
                 Own::Running => self.exit(slot, now, exit, left),
                 Own::Ending(_) | Own::Ended => self.stale += 1,
@@ -105,17 +110,22 @@ impl Core {
     }
 
     fn exit(&mut self, slot: usize, now: Duration, exit: Exit, left: usize) {
-        let reading = self.read(slot, &exit);
-        let evidence = self.record(slot, now, exit);
-        let is_leaked = self.nodes[slot].rung == Rung::Leaked;
-        if is_leaked {
+        if self.nodes[slot].rung == Rung::Leaked {
+            let evidence = self.record(slot, now, Some(exit));
             self.tell_event(slot, now, What::Exited { evidence });
         } else {
-            self.nodes[slot].age(now);
-            self.follow(slot, now, reading, evidence);
+            self.return_from(slot, now, Some(exit));
         }
         // Only now: what is told above must not find the node out before its own turn has come.
         self.leave(slot, now, left);
+    }
+
+    /// Reads how an incarnation returned, or that it was abandoned, and does what follows.
+    pub(super) fn return_from(&mut self, slot: usize, now: Duration, exit: Option<Exit>) {
+        let reading = self.read(slot, exit.as_ref().unwrap_or(&Exit::Aborted));
+        let evidence = self.record(slot, now, exit);
+        self.nodes[slot].age(now);
+        self.follow(slot, now, reading, evidence);
     }
 
     fn read(&self, slot: usize, exit: &Exit) -> Reading {
@@ -129,10 +139,11 @@ impl Core {
         read(exit, returned)
     }
 
-    fn record(&mut self, slot: usize, at: Duration, exit: Exit) -> Arc<Evidence> {
+    fn record(&mut self, slot: usize, at: Duration, exit: Option<Exit>) -> Arc<Evidence> {
         let node = &mut self.nodes[slot];
-        let is_plain = exit.is_ok() && node.condemned.is_none() && node.rung <= Rung::Asked;
-        let evidence = node.record(at, Some(exit), node.condemned.clone());
+        let is_ok = exit.as_ref().is_some_and(Exit::is_ok);
+        let is_plain = is_ok && node.condemned.is_none() && node.rung <= Rung::Asked;
+        let evidence = node.record(at, exit, node.condemned.clone());
         if matches!(node.first, First::Pending) {
             node.first = First::Ended(Some(evidence.clone()));
         }
@@ -152,6 +163,7 @@ impl Core {
         let exited = What::Exited {
             evidence: evidence.clone(),
         };
+        let fails_its_group = self.fails_its_group(slot);
         match reading {
             Reading::Dead => {
                 self.set(slot, now, State::Dead);
@@ -165,8 +177,18 @@ impl Core {
             Reading::Done => {
                 self.set(slot, now, State::Done);
                 self.tell_event(slot, now, exited);
+                self.end_significant(slot, now);
             }
-            Reading::Down(reason) => self.exit_down(slot, now, reason, exited),
+            Reading::Down(reason) => {
+                self.exit_down(slot, now, reason, exited);
+                if matches!(reason, Down::Finished | Down::Failed) {
+                    if fails_its_group {
+                        self.fail_start(slot, now, evidence);
+                    } else {
+                        self.end_significant(slot, now);
+                    }
+                }
+            }
             Reading::Restart => {
                 self.set(slot, now, State::Canceled);
                 self.tell_event(slot, now, exited);
@@ -174,11 +196,11 @@ impl Core {
             }
             Reading::GiveUp => {
                 self.exit_down(slot, now, Down::GaveUp, exited);
-                let spent = What::BudgetSpent {
-                    evidence: evidence.clone(),
-                };
-                self.tell_event(slot, now, spent);
-                self.escalate(slot, now, evidence);
+                if fails_its_group {
+                    self.fail_start(slot, now, evidence);
+                } else {
+                    self.spend(slot, now, Down::GaveUp, evidence);
+                }
             }
         }
     }
@@ -197,8 +219,12 @@ impl Core {
     }
 
     /// Notes that the code of an incarnation is gone, and lets what it owned hear it.
-    fn leave(&mut self, slot: usize, now: Duration, left: usize) {
-        self.nodes[slot].own = Own::Ending(left);
+    pub(super) fn leave(&mut self, slot: usize, now: Duration, left: usize) {
+        let node = &mut self.nodes[slot];
+        node.own = Own::Ending(left);
+        node.is_held = false;
+        // What provides for its code, or was to be asked with it, need not wait any longer.
+        self.wake_waiters(slot);
         if left == 0 {
             self.end(slot, now);
         } else {
@@ -209,7 +235,9 @@ impl Core {
 
     /// States that all that an incarnation owned has ended, after it had returned (R14).
     pub fn ended(&mut self, now: Duration, id: Id) {
-        if let Some(slot) = self.resolve(id) {
+        if self.abandoned.contains_key(&id) {
+            self.reclaim(id, now);
+        } else if let Some(slot) = self.resolve(id) {
             match self.nodes[slot].own {
                 Own::Ending(_) => self.end(slot, now),
                 Own::Running | Own::Ended => self.stale += 1,
@@ -225,6 +253,7 @@ impl Core {
         match rung {
             Rung::None | Rung::Asked => {}
             Rung::Aborted => self.report(slot, self.nodes[slot].evidence.clone()),
+            Rung::Leaked if self.abandoned.contains_key(&self.id(slot)) => {}
             Rung::Leaked => return self.unleak(slot, now),
         }
         self.weigh(slot);
@@ -250,6 +279,27 @@ impl Core {
         let evidence = node.evidence_of(at, None, Some(Cause::Owned(panic)));
         self.report(slot, Some(evidence.clone()));
         self.tell_event(slot, at, What::OwnedPanicked { evidence });
+    }
+
+    /// Stops the parent of a significant child that has ended by itself (R10c).
+    fn end_significant(&mut self, slot: usize, now: Duration) {
+        let node = &self.nodes[slot];
+        let Some(parent) = node.parent.filter(|_| node.told() <= Some(Told::Itself)) else {
+            return;
+        };
+        let has_ended = match node.options.significant {
+            None => false,
+            Some(Significant::Any) => true,
+            Some(Significant::All) => self.children(parent).all(|child| {
+                let child = &self.nodes[child];
+                child.options.significant != Some(Significant::All)
+                    || matches!(child.state, State::Done | State::Down)
+            }),
+        };
+        if has_ended {
+            let by = self.nodes[slot].path.clone();
+            self.tell(parent, now, Told::Significant, &by);
+        }
     }
 
     /// Makes a live incarnation stop and be read as dead, however it returns.

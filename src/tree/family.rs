@@ -12,7 +12,12 @@ impl Core {
         node.parent = parent;
         let previous = parent.and_then(|parent| self.nodes[parent].links.last);
         node.links.previous = previous;
+        let name = node.path.name().clone();
         let slot = self.nodes.insert(node);
+        let names = parent.and_then(|parent| self.nodes[parent].names.as_mut());
+        if let Some(names) = names {
+            names.insert(name, slot);
+        }
         if let Some(previous) = previous {
             self.nodes[previous].links.next = Some(slot);
         }
@@ -55,11 +60,13 @@ impl Core {
         }
         self.nodes[top].links.first = None;
         self.nodes[top].links.last = None;
+        self.nodes[top].names = None;
     }
 
     /// Forgets one child, below which nothing is left.
     pub(super) fn discard(&mut self, slot: usize) {
         self.discard_below(slot);
+        self.leave_family(slot);
         let Node {
             links: Links { next, previous, .. },
             parent,
@@ -74,6 +81,23 @@ impl Core {
             None => self.parent_links(parent).last = previous,
         }
         self.forget(slot);
+    }
+
+    /// Takes a node out of its group and of the index of its parent.
+    fn leave_family(&mut self, slot: usize) {
+        if let Some(group) = self.nodes[slot].group.take() {
+            let members = &mut self.groups[group].members;
+            members.retain(|member| *member != slot);
+            if members.is_empty() {
+                self.groups.remove(group);
+            }
+        }
+        let name = self.nodes[slot].path.name().clone();
+        let parent = self.nodes[slot].parent;
+        let names = parent.and_then(|parent| self.nodes[parent].names.as_mut());
+        if let Some(names) = names {
+            names.remove(&name);
+        }
     }
 
     fn parent_links(&mut self, parent: Option<usize>) -> &mut Links {

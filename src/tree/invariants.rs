@@ -4,7 +4,7 @@ use crate::tree::core::Core;
 use crate::tree::deadlines::Due;
 use crate::tree::node::{Node, Own, Phase, Weight};
 use crate::tree::options::Kind;
-use crate::tree::state::{Rung, State, Told};
+use crate::tree::state::{Rung, State, Wait};
 
 /// Trees up to this size are checked after every event.
 const CHECKED_NODES_MAX: usize = 64;
@@ -56,7 +56,7 @@ impl Core {
             "I2: {path} is counted or not"
         );
         let leaks = children().map(|child| child.leaks).sum::<usize>();
-        let own = usize::from(node.rung == Rung::Leaked);
+        let own = usize::from(node.rung == Rung::Leaked && node.own != Own::Ended);
         assert_eq!(
             node.leaks,
             leaks + own,
@@ -73,7 +73,7 @@ impl Core {
             "I3: {path} is {}",
             node.state
         );
-        if node.state == State::Waiting {
+        if node.state == State::Waiting && node.wait != Wait::Ending {
             assert!(
                 node.is_gone() && node.leaks == 0,
                 "I4: {path} waits beside its last incarnation"
@@ -90,13 +90,13 @@ impl Core {
 
     fn check_told(&self, slot: usize, node: &Node) {
         let path = &node.path;
-        if node.is_taken() {
+        if node.is_taken {
             assert!(
                 node.fall.is_none(),
                 "I7: {path} was taken and still belongs to a fall"
             );
             assert!(
-                node.state != State::Waiting,
+                node.state != State::Waiting || node.is_held,
                 "I7: {path} was taken and still waits"
             );
         } else {
@@ -106,10 +106,10 @@ impl Core {
                 "I6: nothing raises {path}"
             );
         }
-        if node.told() >= Some(Told::Itself) {
+        if node.told().is_some() {
             for child in self.children(slot) {
                 assert!(
-                    self.nodes[child].is_taken(),
+                    self.nodes[child].is_taken,
                     "I8: {path} stops without its children"
                 );
             }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::path::Path;
-use crate::tree::action::Action;
+use crate::tree::action::{Action, Id};
 use crate::tree::core::Core;
 use crate::tree::deadlines::Due;
-use crate::tree::event::What;
+use crate::tree::event::{Event, What};
 use crate::tree::node::Own;
-use crate::tree::options::Grace;
+use crate::tree::options::{Grace, OnLeak};
 use crate::tree::state::{Down, Rung, State, Told};
 
 impl Core {
@@ -76,11 +76,16 @@ impl Core {
         self.actions.push_back(Action::Abort(self.id(slot)));
         self.tell_event(slot, now, What::Aborted);
         self.wait_for_rung(slot, now.saturating_add(self.settings.leak_after));
+        // What provides for its code need not wait for it any longer.
+        self.wake_waiters(slot);
     }
 
     /// Waits for an incarnation no longer. A node whose code has returned keeps its reading.
     fn leak(&mut self, slot: usize, now: Duration) {
         self.nodes[slot].rung = Rung::Leaked;
+        if self.nodes[slot].options.on_leak == OnLeak::Abandon {
+            return self.abandon(slot, now);
+        }
         let evidence = if self.nodes[slot].own == Own::Running {
             self.nodes[slot].down = Down::Leaked;
             self.set(slot, now, State::Down);
@@ -96,8 +101,38 @@ impl Core {
         self.update(slot);
         if self.is_top_of_leak(slot) {
             self.put_down(slot, now, Down::Leaked);
-            self.spend_budget(slot, slot, now);
+            let evidence = self.leak_evidence(slot, slot, now);
+            self.spend(slot, now, Down::Leaked, evidence);
         }
+    }
+
+    /// Counts a leak as ended, as its node has chosen: it may run beside it (L1).
+    fn abandon(&mut self, slot: usize, now: Duration) {
+        let node = &self.nodes[slot];
+        self.abandoned.insert(self.id(slot), node.path.clone());
+        let (evidence, is_running) = (node.evidence.clone(), node.own == Own::Running);
+        self.tell_event(slot, now, What::Leaked);
+        self.report(slot, evidence.filter(|_| !is_running));
+        if is_running {
+            self.return_from(slot, now, None);
+        }
+        self.leave(slot, now, 0);
+    }
+
+    /// Notes that an abandoned leak has ended after all.
+    pub(super) fn reclaim(&mut self, id: Id, now: Duration) {
+        let Some(path) = self.abandoned.remove(&id) else {
+            return;
+        };
+        let node = self.nodes.get(id.slot).filter(|node| node.path == path);
+        let state = node.map_or(State::Canceled, |node| node.state);
+        self.actions.push_back(Action::Event(Event {
+            at: now,
+            path,
+            incarnation: id.incarnation,
+            state,
+            what: What::LeakEnded,
+        }));
     }
 
     /// Whether the node that has leaked would have fallen for itself, so that nobody above or
@@ -115,7 +150,8 @@ impl Core {
         self.report(slot, None);
         self.count_leak(slot, |leaks| leaks - 1);
         let node = &self.nodes[slot];
-        if node.state == State::Down && node.fall.is_some() && node.options.rises_again() {
+        let is_raised = node.fall.is_some() && node.options.rises_again();
+        if node.state == State::Down && is_raised && !node.is_terminated() {
             // It has ended in time: its fall raises it with the others.
             self.set(slot, now, State::Canceled);
         }

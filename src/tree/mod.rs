@@ -45,6 +45,7 @@
 
 mod action;
 mod backoff;
+mod budget;
 mod core;
 mod counts;
 mod deadlines;
@@ -53,19 +54,23 @@ mod evidence;
 mod exits;
 mod falls;
 mod family;
+mod intensity;
 mod invariants;
 mod ladder;
 mod node;
 mod options;
+mod orders;
 mod pass;
 mod reading;
 mod ready;
 mod report;
+mod sequence;
 mod signal;
 mod snapshot;
 mod state;
 mod stop;
 mod tell;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -75,7 +80,12 @@ pub use self::backoff::{Backoff, BackoffError};
 pub use self::core::{Core, Declaration};
 pub use self::event::{Event, What};
 pub use self::evidence::{Cause, Evidence};
-pub use self::options::{AtRoot, Grace, Health, Kind, Options, Restart, Settings, Strategy};
+pub use self::intensity::{Budget, Intensity, IntensityError, Scope};
+pub use self::options::{
+    AtRoot, Grace, GroupOptions, Health, Kind, OnLeak, OnSpent, Options, Restart, Sequence,
+    Settings, Significant, Stops, Strategy,
+};
+pub use self::orders::{OrderKind, Refusal};
 pub use self::reading::{Reading, Returned, read};
 pub use self::report::{Failure, Outcome, Report, Stop};
 pub use self::signal::{Intent, Signal};

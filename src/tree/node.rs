@@ -8,7 +8,8 @@ use crate::exit::Exit;
 use crate::name::Name;
 use crate::path::Path;
 use crate::tree::evidence::{Cause, Evidence};
-use crate::tree::options::{Options, Strategy};
+use crate::tree::intensity::Window;
+use crate::tree::options::{GroupOptions, Kind, Options, Sequence, Stops};
 use crate::tree::signal::Intent;
 use crate::tree::state::{Down, Rung, State, Told, Wait};
 
@@ -92,13 +93,24 @@ pub(super) struct Node {
     pub(super) down: Down,
     pub(super) own: Own,
     pub(super) intent: Intent,
-    /// By what the node was told to stop, and by whose fall.
+    /// By what the node was told to stop, and by whose fall or stop.
     pub(super) told: Option<(Told, Path)>,
+    /// Somebody above is responsible for it: its parent falls, or the tree stops.
+    pub(super) is_taken: bool,
+    /// It was told to stop, and its turn to be asked has not come (R10).
+    pub(super) is_held: bool,
+    /// All that was to be asked after it by its order was gone when it was asked.
+    pub(super) is_last: bool,
+    /// Those whose turn may come when this node is out, returns or is asked. Bounded by one entry
+    /// for each earlier sibling and each child.
+    pub(super) waiters: Vec<usize>,
     /// What the nodes below were told, so that they are told once.
     pub(super) told_below: Option<Told>,
     pub(super) rung: Rung,
     /// When the next rung is due.
     pub(super) ladder: Option<Duration>,
+    /// When its start has taken too long.
+    pub(super) start_due: Option<Duration>,
     /// Why it will be read as dead however it returns.
     pub(super) condemned: Option<Cause>,
 
@@ -129,10 +141,37 @@ pub(super) struct Node {
     pub(super) first: First,
     pub(super) is_watched: bool,
     pub(super) memories: Option<Box<Memories>>,
+
+    /// What was chosen for it since it started; holds from its next start.
+    pub(super) next_options: Option<Arc<Options>>,
+    /// The budgets that it counts.
+    pub(super) windows: Option<Box<Windows>>,
+    /// It runs, as far as budgets are concerned.
+    pub(super) is_running: bool,
+    /// It was healthy, done or down once, so its group need not wait for it to start.
+    pub(super) was_up: bool,
+    /// Its children by name, made when somebody looks for one of many.
+    pub(super) names: Option<Box<BTreeMap<Name, usize>>>,
+}
+
+/// The budgets of one node.
+#[derive(Clone, Debug)]
+pub(super) struct Windows {
+    pub(super) own: Option<Window>,
+    pub(super) children: Option<Window>,
+}
+
+impl Windows {
+    pub(super) fn of(options: &Options) -> Option<Box<Self>> {
+        let own = options.intensity.map(Window::new);
+        let children = options.children_intensity.map(Window::new);
+        (own.is_some() || children.is_some()).then(|| Box::new(Self { own, children }))
+    }
 }
 
 impl Node {
     pub(super) fn new(path: Path, options: Arc<Options>, incarnation: u64) -> Self {
+        let windows = Windows::of(&options);
         Self {
             path,
             options,
@@ -147,9 +186,14 @@ impl Node {
             own: Own::Ended,
             intent: Intent::Nothing,
             told: None,
+            is_taken: false,
+            is_held: false,
+            is_last: false,
+            waiters: Vec::new(),
             told_below: None,
             rung: Rung::None,
             ladder: None,
+            start_due: None,
             condemned: None,
             below: 0,
             is_out: true,
@@ -170,6 +214,11 @@ impl Node {
             first: First::Pending,
             is_watched: false,
             memories: None,
+            next_options: None,
+            windows,
+            is_running: false,
+            was_up: false,
+            names: None,
         }
     }
 
@@ -179,10 +228,25 @@ impl Node {
         self.intent = Intent::Nothing;
         self.told = None;
         self.told_below = None;
+        self.is_held = false;
+        self.is_last = false;
         self.rung = Rung::None;
         self.condemned = None;
         self.healthy_at = None;
         self.restarts += 1;
+    }
+
+    /// Takes what was chosen since the last start. A budget that stays as it was keeps its count.
+    pub(super) fn adopt(&mut self) {
+        let Some(options) = self.next_options.take() else {
+            return;
+        };
+        let is_same = options.intensity == self.options.intensity
+            && options.children_intensity == self.options.children_intensity;
+        if !is_same {
+            self.windows = Windows::of(&options);
+        }
+        self.options = options;
     }
 
     /// Keeps what is known of an exit, or of why it will be read as dead.
@@ -226,9 +290,27 @@ impl Node {
         self.told.as_ref().map(|(told, _)| *told)
     }
 
-    /// Whether somebody above is responsible for the node from now on.
-    pub(super) fn is_taken(&self) -> bool {
-        self.told() >= Some(Told::Parent)
+    /// Why it is down, if it is.
+    pub(super) fn down_reason(&self) -> Option<Down> {
+        (self.state == State::Down).then_some(self.down)
+    }
+
+    /// Whether an order told it to stop, so that no fall raises it.
+    pub(super) fn is_terminated(&self) -> bool {
+        matches!(self.told(), Some(Told::Terminate | Told::Remove))
+    }
+
+    pub(super) fn provides(&self) -> bool {
+        self.options.stops == Stops::AfterUsers
+    }
+
+    /// Whether it runs as far as budgets are concerned: what a stop takes is no running time.
+    pub(super) fn must_run(&self) -> bool {
+        let is_up = matches!(
+            self.state,
+            State::Starting | State::Healthy | State::Finishing
+        );
+        is_up && self.told.is_none() && self.options.kind == Kind::Runnable
     }
 
     /// Whether the incarnation is gone: ended, or leaked.
@@ -257,7 +339,7 @@ impl Node {
         self.is_gone()
             && match self.state {
                 State::Done | State::Down => true,
-                State::Dead | State::Canceled => self.is_taken(),
+                State::Dead | State::Canceled => self.is_taken,
                 State::Waiting
                 | State::Starting
                 | State::Healthy
@@ -270,8 +352,8 @@ impl Node {
         let unfinished = !self.is_finished();
         Weight {
             unfinished,
-            unsettled: unfinished && self.state != State::Healthy,
-            unready: !self.was_ready && self.state != State::Down && !self.is_taken(),
+            unsettled: unfinished && (self.state != State::Healthy || self.told.is_some()),
+            unready: !self.was_ready && self.state != State::Down && !self.is_taken,
         }
     }
 
@@ -290,8 +372,19 @@ impl Node {
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) label: Name,
-    pub(super) strategy: Strategy,
+    pub(super) options: GroupOptions,
+    /// In order of declaration.
     pub(super) members: Vec<usize>,
+    pub(super) window: Option<Window>,
+    /// How many members were neither healthy, done nor down so far: while there are any, the group
+    /// is in its start phase (R10b).
+    pub(super) unstarted: usize,
+}
+
+impl Group {
+    pub(super) fn is_in_order(&self) -> bool {
+        self.options.sequence == Sequence::InOrder
+    }
 }
 
 /// A node that died and those that fell with it: the unit of a restart (R6, R7).
@@ -299,12 +392,28 @@ pub(super) struct Group {
 pub(super) struct Fall {
     /// The member that fell for itself, first.
     pub(super) top: usize,
+    /// In order of declaration. Those that are down do not rise, but are waited for.
     pub(super) members: Vec<usize>,
     /// How many members are not out yet.
     pub(super) outstanding: usize,
     pub(super) phase: Phase,
     /// The earliest time of the rise that the fall has been given.
     pub(super) not_before: Duration,
+    pub(super) fate: Fate,
+}
+
+/// What becomes of a fall when all of it has ended.
+#[derive(Clone, Debug)]
+pub(super) enum Fate {
+    /// It rises, after a backoff.
+    Rise,
+    /// It rises without a delay, by order.
+    RiseAtOnce,
+    /// It stays down, and its top escalates if there is evidence for it.
+    Down {
+        reason: Down,
+        escalates: Option<Arc<Evidence>>,
+    },
 }
 
 /// Where a fall stands.

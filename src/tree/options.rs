@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::tree::backoff::Backoff;
+use crate::tree::intensity::Intensity;
 
 /// How long an incarnation may take to end after it was asked to, before it is aborted (R10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +31,63 @@ impl From<Duration> for Grace {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Restart {
-    /// Always. What a runnable's children are.
+    /// Always. What a runnable's children are, unless they say otherwise.
     #[default]
     Permanent,
-    /// Never. What a pool's children are.
+    /// After an error or a panic. A return without an error is done.
+    Transient,
+    /// Never, but by an order. What a pool's children are.
     Temporary,
+}
+
+/// What becomes of a node that spends a budget of restarts, gives up, or cannot start again because
+/// of a leak; and of all that falls with it (R9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnSpent {
+    /// Its parent falls, with all below it.
+    #[default]
+    Escalate,
+    /// It stays down, and so do those of its group that its strategy takes. The rest goes on.
+    StayDown,
+    /// The tree ends, with a failure.
+    StopTree,
+}
+
+/// What becomes of a node whose incarnation could not be ended (R10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnLeak {
+    /// Nothing that contains the leak starts again: what falls with it spends its budget.
+    #[default]
+    Keep,
+    /// The leak counts as ended, and the node may run beside it. The snapshot counts such leaks.
+    Abandon,
+}
+
+/// When a node is asked to stop, among its siblings (R10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stops {
+    /// With the others, unless its group stops in order.
+    #[default]
+    Together,
+    /// After what uses it: its later siblings that stop with it are gone, and its parent's
+    /// runnable, if that stops, has returned or was aborted.
+    AfterUsers,
+}
+
+/// A child whose own end stops its parent, which is done then (R10c).
+///
+/// Its own end is to be done, or to be down because it was temporary and returned; an order or a
+/// fall is no end of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Significant {
+    /// The end of this child is enough.
+    Any,
+    /// The parent stops when this child ends and every other child of this kind is done or down.
+    All,
 }
 
 /// What a node is made of.
@@ -61,6 +114,62 @@ pub enum Strategy {
     OneForOne,
     /// All: they fall together, and none starts again before all have ended (L5).
     OneForAll,
+    /// Those that were declared after it.
+    RestForOne,
+}
+
+/// How the members of a group start and stop (R10, R10b).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sequence {
+    /// At once.
+    #[default]
+    Together,
+    /// Each starts when the one before it is healthy or done, and is asked to stop when the one
+    /// after it is gone.
+    InOrder,
+}
+
+/// What may be chosen for a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupOptions {
+    /// Who falls with whom.
+    pub strategy: Strategy,
+    /// How the members start and stop.
+    pub sequence: Sequence,
+    /// How many restarts its members share.
+    pub intensity: Option<Intensity>,
+}
+
+impl From<Strategy> for GroupOptions {
+    fn from(strategy: Strategy) -> Self {
+        Self {
+            strategy,
+            sequence: Sequence::Together,
+            intensity: None,
+        }
+    }
+}
+
+impl GroupOptions {
+    /// Makes the members start and stop in order.
+    #[must_use]
+    pub const fn in_order(self) -> Self {
+        Self {
+            sequence: Sequence::InOrder,
+            ..self
+        }
+    }
+
+    /// Bounds how often the members may be started again.
+    #[must_use]
+    pub const fn intensity(self, intensity: Intensity) -> Self {
+        Self {
+            intensity: Some(intensity),
+            ..self
+        }
+    }
 }
 
 /// What may be chosen for one node.
@@ -77,12 +186,26 @@ pub struct Options {
     pub backoff: Backoff,
     /// When it counts as set up.
     pub health: Health,
+    /// How long it may take to become healthy.
+    pub start_timeout: Option<Duration>,
+    /// How many restarts it may have.
+    pub intensity: Option<Intensity>,
+    /// How many restarts its children may have together.
+    pub children_intensity: Option<Intensity>,
+    /// What becomes of it when a budget is spent.
+    pub on_spent: OnSpent,
+    /// What becomes of it when it leaks.
+    pub on_leak: OnLeak,
+    /// When it is asked to stop, among its siblings.
+    pub stops: Stops,
+    /// Whether its own end stops its parent.
+    pub significant: Option<Significant>,
 }
 
 impl Options {
     /// Whether a fall raises the node again.
     pub(crate) fn rises_again(&self) -> bool {
-        self.restart == Restart::Permanent
+        self.restart != Restart::Temporary
     }
 }
 

@@ -8,7 +8,8 @@ use crate::tree::action::{Action, Id};
 use crate::tree::core::Core;
 use crate::tree::deadlines::Due;
 use crate::tree::event::What;
-use crate::tree::node::{Own, Phase};
+use crate::tree::evidence::Cause;
+use crate::tree::node::{Fate, Own, Phase};
 use crate::tree::options::{Health, Kind};
 use crate::tree::state::{State, Wait};
 
@@ -25,9 +26,15 @@ impl Core {
             match due {
                 Due::Rung(slot) => self.climb(slot, now),
                 Due::Rise(key) => self.launch(key),
+                Due::Start(slot) => self.start_late(slot, now),
+                Due::Stop => self.release_all(now),
             }
         }
+        self.take_turns(now);
         self.pass(now, rng);
+        while let Some(id) = self.removals.pop_front() {
+            self.remove(id, now);
+        }
         while let Some(id) = self.starts.pop_front() {
             self.start(id, now);
         }
@@ -41,12 +48,11 @@ impl Core {
         }
         while let Some(key) = self.ready.pop() {
             let fall = &self.falls[key];
-            if fall
-                .members
-                .iter()
-                .any(|member| self.nodes[*member].leaks > 0)
-            {
-                self.spend(key, now);
+            let has_leaked = |member: &usize| self.nodes[*member].leaks > 0;
+            if matches!(fall.fate, Fate::Down { .. }) {
+                self.lie_down(key, now);
+            } else if fall.members.iter().any(has_leaked) {
+                self.give_up(key, now);
             } else {
                 self.rise(key, now, rng);
             }
@@ -55,26 +61,22 @@ impl Core {
 
     /// Resets the members of a fall, all to start at one time: the pass plus the longest draw.
     fn rise(&mut self, key: usize, now: Duration, rng: &mut impl Rng) {
-        let members = std::mem::take(&mut self.falls[key].members);
-        let (down, members): (Vec<_>, Vec<_>) = members
-            .into_iter()
-            .partition(|member| self.nodes[*member].state == State::Down);
-        for member in down {
-            self.leave_fall(member);
+        let rising = self.sort_out(key, now);
+        if rising.is_empty() {
+            self.falls.remove(key);
+            return;
         }
-        let mut delay = Duration::ZERO;
-        for member in &members {
-            let node = &mut self.nodes[*member];
-            if node.state == State::Dead {
-                node.last_delay = node.options.backoff.draw(node.failures, rng);
-                delay = delay.max(node.last_delay);
+        let due = match self.falls[key].fate {
+            Fate::RiseAtOnce => now,
+            Fate::Rise | Fate::Down { .. } => {
+                let delay = self.draw(&rising, rng);
+                now.saturating_add(delay).max(self.falls[key].not_before)
             }
-        }
-        let due = now.saturating_add(delay).max(self.falls[key].not_before);
-        for member in &members {
+        };
+        for member in &rising {
             self.reset(*member, now, due);
         }
-        self.falls[key].members = members;
+        self.falls[key].members = rising;
         self.falls[key].phase = Phase::Rising(due);
         if due <= now {
             self.launch(key);
@@ -83,11 +85,50 @@ impl Core {
         }
     }
 
+    /// Takes those out of a fall that do not rise with it: who is down stays so, and who was
+    /// ordered to start does so now. Returns the others.
+    fn sort_out(&mut self, key: usize, now: Duration) -> Vec<usize> {
+        let mut rising = std::mem::take(&mut self.falls[key].members);
+        let gone = rising.extract_if(.., |member| {
+            matches!(self.nodes[*member].state, State::Down | State::Waiting)
+        });
+        for member in gone.collect::<Vec<_>>() {
+            self.nodes[member].fall = None;
+            if self.nodes[member].state == State::Waiting {
+                self.reset(member, now, now);
+                self.starts.push_back(self.id(member));
+            }
+            self.weigh(member);
+            self.update(member);
+        }
+        rising
+    }
+
+    /// Draws a delay for each member that is dead, and returns the longest.
+    fn draw(&mut self, members: &[usize], rng: &mut impl Rng) -> Duration {
+        let mut delay = Duration::ZERO;
+        for member in members {
+            let node = &mut self.nodes[*member];
+            if node.state == State::Dead {
+                node.last_delay = node.options.backoff.draw(node.failures, rng);
+                delay = delay.max(node.last_delay);
+            }
+        }
+        delay
+    }
+
     fn reset(&mut self, slot: usize, now: Duration, due: Duration) {
         self.remember_below(slot);
         self.discard_below(slot);
         let incarnation = self.next_incarnation();
         let node = &mut self.nodes[slot];
+        if let Some(children) = node
+            .windows
+            .as_mut()
+            .and_then(|windows| windows.children.as_mut())
+        {
+            children.empty();
+        }
         node.reset(incarnation);
         node.wait = Wait::Backoff;
         let attempt = node.attempt();
@@ -96,12 +137,28 @@ impl Core {
         self.tell_event(slot, now, What::RestartScheduled { attempt, due });
     }
 
-    /// Starts all members of a fall that has risen.
-    fn launch(&mut self, key: usize) {
+    /// Starts the members of a fall that has risen: all of them, or in order the first.
+    pub(super) fn launch(&mut self, key: usize) {
         let fall = self.falls.remove(key);
+        let first = fall.members.first().copied();
         for member in fall.members {
             self.nodes[member].fall = None;
-            self.starts.push_back(self.id(member));
+            if first != Some(member) && self.follows_in_order(member) {
+                self.nodes[member].wait = Wait::InOrder;
+            } else {
+                self.starts.push_back(self.id(member));
+            }
+        }
+    }
+
+    /// Lets a fall rise as soon as all of it has ended, as ordered.
+    pub(super) fn hurry(&mut self, key: usize) {
+        match self.falls[key].phase {
+            Phase::Rising(due) => {
+                self.deadlines.remove(due, Due::Rise(key));
+                self.launch(key);
+            }
+            Phase::Falling | Phase::Ready(_) => self.falls[key].fate = Fate::RiseAtOnce,
         }
     }
 
@@ -109,12 +166,17 @@ impl Core {
         let slot = id.slot;
         let present = self
             .nodes
-            .get_mut(slot)
+            .get(slot)
             .filter(|node| node.incarnation == id.incarnation);
         // Who was told to stop since it was queued does not start.
         let Some(node) = present.filter(|node| node.state == State::Waiting) else {
             return;
         };
+        if node.wait == Wait::InOrder && !self.is_its_turn(slot) {
+            return;
+        }
+        let node = &mut self.nodes[slot];
+        node.adopt();
         node.own = Own::Running;
         node.started_at = now;
         let (attempt, last_exit) = (node.attempt(), node.evidence.clone());
@@ -126,15 +188,41 @@ impl Core {
         if was_open {
             self.tell_event(slot, now, What::StartedAgain);
         }
-        if kind == Kind::Runnable {
-            self.actions.push_back(Action::Start {
+        self.actions.push_back(match kind {
+            Kind::Pool => Action::Open(id),
+            Kind::Runnable => Action::Start {
                 id,
                 attempt,
                 last_exit,
-            });
-        }
+            },
+        });
+        self.limit_start(slot, now);
         if kind == Kind::Pool || health == Health::AtStart {
             self.become_healthy(slot, now);
         }
+    }
+
+    /// Notes when the start of a node has taken too long.
+    fn limit_start(&mut self, slot: usize, now: Duration) {
+        let node = &mut self.nodes[slot];
+        let limit = node.options.start_timeout;
+        if let Some(due) = limit.map(|limit| now.saturating_add(limit)) {
+            node.start_due = Some(due);
+            self.deadlines.insert(due, Due::Start(slot));
+        }
+    }
+
+    /// Notes that a node starts no more.
+    pub(super) fn end_start(&mut self, slot: usize) {
+        if let Some(due) = self.nodes[slot].start_due.take() {
+            self.deadlines.remove(due, Due::Start(slot));
+        }
+    }
+
+    fn start_late(&mut self, slot: usize, now: Duration) {
+        let node = &mut self.nodes[slot];
+        node.start_due = None;
+        let limit = node.options.start_timeout.unwrap_or_default();
+        self.condemn(slot, now, Cause::StartTimeout(limit));
     }
 }

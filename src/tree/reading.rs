@@ -32,7 +32,7 @@ pub enum Reading {
 pub struct Returned {
     /// By what it was told to stop, if it was.
     pub told: Option<Told>,
-    /// Whether a child escalated to it, or a task that it owns panicked.
+    /// Whether a child escalated to it, it passed a time limit, or a task that it owns panicked.
     pub condemned: bool,
     /// What it signalled.
     pub intent: Intent,
@@ -51,33 +51,39 @@ pub fn read(exit: &Exit, returned: Returned) -> Reading {
         intent,
         restart,
     } = returned;
-    let crashed = matches!(exit, Exit::Panicked(_) | Exit::Aborted);
-    match (told, intent, restart) {
-        (None | Some(Told::Itself | Told::Group), _, _) if condemned => condemn(restart),
-        (Some(Told::Group | Told::Parent), _, Restart::Temporary) => Reading::Down(Down::Temporary),
-        (Some(Told::Group | Told::Parent | Told::Tree), _, _) => Reading::Canceled,
-        (None | Some(Told::Itself), Intent::Done, _) if exit.is_ok() => Reading::Done,
-        (None | Some(Told::Itself), _, Restart::Temporary) => Reading::Down(if exit.is_ok() {
-            Down::Finished
-        } else {
-            Down::Failed
-        }),
-        (None | Some(Told::Itself), Intent::GiveUp, Restart::Permanent) => Reading::GiveUp,
-        (None | Some(Told::Itself), Intent::Restart, Restart::Permanent) if !crashed => {
-            Reading::Restart
+    match told {
+        None | Some(Told::Itself | Told::Group) if condemned => condemn(restart),
+        Some(Told::Significant) => Reading::Done,
+        Some(Told::Terminate | Told::Remove) => Reading::Down(Down::Terminated),
+        Some(Told::Group | Told::Parent) if restart == Restart::Temporary => {
+            Reading::Down(Down::Temporary)
         }
-        (
-            None | Some(Told::Itself),
-            Intent::Nothing | Intent::Done | Intent::Restart,
-            Restart::Permanent,
-        ) => Reading::Dead,
+        Some(Told::Restart | Told::Group | Told::Parent | Told::Tree) => Reading::Canceled,
+        None | Some(Told::Itself) => read_own(exit, intent, restart),
     }
 }
 
-/// Reads the exit of a node that was escalated to, or that an owned task failed.
+/// Reads the exit of an incarnation that ended by itself.
+fn read_own(exit: &Exit, intent: Intent, restart: Restart) -> Reading {
+    let has_crashed = matches!(exit, Exit::Panicked(_) | Exit::Aborted);
+    match (intent, restart) {
+        (Intent::Done, _) if exit.is_ok() => Reading::Done,
+        (_, Restart::Temporary) if exit.is_ok() => Reading::Down(Down::Finished),
+        (_, Restart::Temporary) => Reading::Down(Down::Failed),
+        (Intent::GiveUp, Restart::Permanent | Restart::Transient) => Reading::GiveUp,
+        (Intent::Restart, Restart::Permanent | Restart::Transient) if !has_crashed => {
+            Reading::Restart
+        }
+        (Intent::Nothing, Restart::Transient) if exit.is_ok() => Reading::Done,
+        (Intent::Nothing | Intent::Done | Intent::Restart, _) => Reading::Dead,
+    }
+}
+
+/// Reads the exit of a node that was escalated to, that passed a time limit, or that an owned task
+/// failed.
 pub(crate) const fn condemn(restart: Restart) -> Reading {
     match restart {
-        Restart::Permanent => Reading::Dead,
+        Restart::Permanent | Restart::Transient => Reading::Dead,
         Restart::Temporary => Reading::Down(Down::Failed),
     }
 }

@@ -9,6 +9,7 @@ use crate::path::Path;
 use crate::tree::action::{Id, Place};
 use crate::tree::core::Core;
 use crate::tree::evidence::Evidence;
+use crate::tree::intensity::Budget;
 use crate::tree::node::{First, Node, Own, Phase};
 use crate::tree::options::Kind;
 use crate::tree::state::{Down, Rung, State, Told, Wait};
@@ -80,6 +81,10 @@ pub struct NodeSnapshot {
     pub attempt: u32,
     /// How often it was started again.
     pub restarts: u64,
+    /// The budgets of restarts that it has, alone, with its group, and for its children.
+    pub budgets: Vec<Budget>,
+    /// How many leaks it runs beside.
+    pub abandoned: usize,
     /// How long its present incarnation has run, while it runs.
     #[cfg_attr(
         feature = "serde",
@@ -106,6 +111,12 @@ pub struct View {
     pub state: State,
     /// Whether its incarnation, with what it owned, is gone.
     pub is_gone: bool,
+    /// Whether all below it is gone, too.
+    pub is_out: bool,
+    /// Whether something at or below it has leaked.
+    pub has_leaked: bool,
+    /// Whether it was ordered to go.
+    pub is_removed: bool,
     /// Whether its parent falls or the tree stops.
     pub is_taken: bool,
     /// How its first incarnation fared: healthy, ended, or neither so far.
@@ -156,10 +167,17 @@ impl Core {
             is_settled: !node.weight.unsettled,
             attempt: node.attempt(),
             restarts: node.restarts,
+            budgets: self.budgets(slot, now),
+            abandoned: self.abandoned_at(&node.path),
             uptime: (node.own == Own::Running).then(|| now.saturating_sub(node.started_at)),
             last_exit: node.evidence.clone(),
             slot,
         }
+    }
+
+    fn abandoned_at(&self, path: &Path) -> usize {
+        let abandoned = self.abandoned.values();
+        abandoned.filter(|abandoned| *abandoned == path).count()
     }
 
     fn due(&self, node: &Node) -> Option<Duration> {
@@ -200,7 +218,10 @@ impl Node {
             },
             state: self.state,
             is_gone: self.is_gone(),
-            is_taken: self.is_taken(),
+            is_out: self.is_out,
+            has_leaked: self.leaks > 0,
+            is_removed: self.told() == Some(Told::Remove),
+            is_taken: self.is_taken,
             first_start: match &self.first {
                 First::Pending => None,
                 First::Healthy => Some(Ok(())),
@@ -253,8 +274,13 @@ impl fmt::Display for NodeSnapshot {
         if let Some(down) = self.down {
             write!(f, " ({down})")?;
         }
-        if let Some((told, by)) = self.told.as_ref().filter(|_| self.state == State::Stopping) {
-            write!(f, " (told by {told}: {by}; {})", self.rung)?;
+        if let Some((told, by)) = self.told.as_ref().filter(|_| self.state.is_live()) {
+            let rung = if self.rung == Rung::None {
+                "not asked yet".into()
+            } else {
+                self.rung.to_string()
+            };
+            write!(f, " (told by {told}: {by}; {rung})")?;
         }
         if self.ending > 0 {
             write!(f, ", ending: {} owned", self.ending)?;
@@ -270,6 +296,12 @@ impl fmt::Display for NodeSnapshot {
         }
         if self.restarts > 0 {
             write!(f, ", restarts {}", self.restarts)?;
+        }
+        for budget in &self.budgets {
+            write!(f, ", {budget}")?;
+        }
+        if self.abandoned > 0 {
+            write!(f, ", abandoned {}", self.abandoned)?;
         }
         if let Some(evidence) = self
             .last_exit

@@ -85,6 +85,10 @@ pub enum Wait {
     Queued,
     /// Fallen; it starts again when the delay of its fall is over.
     Backoff,
+    /// It starts when the member before it in its group, which starts in order, is healthy or done.
+    InOrder,
+    /// It was ordered to start, and does when what it left, and what fell with it, has ended.
+    Ending,
 }
 
 impl fmt::Display for Wait {
@@ -92,6 +96,8 @@ impl fmt::Display for Wait {
         f.write_str(match self {
             Self::Queued => "queued",
             Self::Backoff => "backoff",
+            Self::InOrder => "in order",
+            Self::Ending => "ending",
         })
     }
 }
@@ -111,6 +117,13 @@ pub enum Down {
     Failed,
     /// The node signalled that it must not be tried again.
     GaveUp,
+    /// Its budget of restarts, or that of its group or of its parent's children, is spent; or it
+    /// belongs to a fall whose top spent one and stays down.
+    Spent,
+    /// A member of its group, which starts in order, could not start.
+    StartFailed,
+    /// It was ordered to stop.
+    Terminated,
     /// The node, or something that fell with it, could not be ended.
     Leaked,
     /// The tree stopped before the node could start again.
@@ -125,6 +138,9 @@ impl fmt::Display for Down {
             Self::Finished => "finished",
             Self::Failed => "failed",
             Self::GaveUp => "gave up",
+            Self::Spent => "budget spent",
+            Self::StartFailed => "start failed",
+            Self::Terminated => "terminated",
             Self::Leaked => "leaked",
             Self::Stopped => "stopped",
             Self::Temporary => "temporary",
@@ -141,12 +157,21 @@ impl fmt::Display for Down {
 )]
 #[non_exhaustive]
 pub enum Told {
-    /// A child escalated to it, or a task that it owns panicked. It is read as dead.
+    /// Its significant children have ended. It is read as done.
+    Significant,
+    /// A child escalated to it, a task that it owns panicked, or it passed a time limit. It is
+    /// read as dead.
     Itself,
+    /// It was ordered to restart.
+    Restart,
     /// A member of its group fell.
     Group,
     /// Its parent, or a node further up, fell or went down.
     Parent,
+    /// It was ordered to stop.
+    Terminate,
+    /// It was ordered to stop and to be forgotten.
+    Remove,
     /// The tree stops.
     Tree,
 }
@@ -154,9 +179,13 @@ pub enum Told {
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Significant => "significant children",
             Self::Itself => "itself",
+            Self::Restart => "order restart",
             Self::Group => "group",
             Self::Parent => "parent",
+            Self::Terminate => "order terminate",
+            Self::Remove => "order remove",
             Self::Tree => "tree",
         })
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::tree::action::Action;
 use crate::tree::core::Core;
+use crate::tree::deadlines::Due;
 use crate::tree::event::What;
 use crate::tree::evidence::Evidence;
 use crate::tree::report::{Failure, Outcome, Report, Stop};
@@ -34,7 +35,8 @@ impl Core {
             Course::Running => self.stop_all(now, wanted, None),
             Course::Stopping { deadline, .. } => {
                 if wanted.is_some() && deadline.is_none_or(|present| wanted < Some(present)) {
-                    *deadline = wanted;
+                    let before = std::mem::replace(deadline, wanted);
+                    self.move_deadline(before, wanted);
                     self.tighten_all(now);
                 }
             }
@@ -59,6 +61,18 @@ impl Core {
         self.course = Course::Stopping { deadline, failure };
         let by = self.nodes[self.root].path.clone();
         self.tell(self.root, now, Told::Tree, &by);
+        self.move_deadline(None, deadline);
+    }
+
+    /// At the deadline, order ends: who is held is asked and aborted (R10).
+    fn move_deadline(&mut self, before: Option<Duration>, after: Option<Duration>) {
+        if let Some(before) = before {
+            self.deadlines.remove(before, Due::Stop);
+        }
+        let is_anybody_held = self.nodes.iter().any(|(_, node)| node.is_held);
+        if let Some(after) = after.filter(|_| is_anybody_held) {
+            self.deadlines.insert(after, Due::Stop);
+        }
     }
 
     fn tighten_all(&mut self, now: Duration) {
@@ -141,6 +155,16 @@ impl Core {
         let leaked: Vec<_> = nodes.map(|(slot, _)| slot).collect();
         for slot in leaked {
             self.list(slot, self.nodes[slot].evidence.clone());
+        }
+        for (id, path) in std::mem::take(&mut self.abandoned) {
+            let present = self.nodes.get(id.slot);
+            if present.is_none_or(|node| node.incarnation != id.incarnation) {
+                self.stops.push(Stop {
+                    path,
+                    rung: Rung::Leaked,
+                    evidence: None,
+                });
+            }
         }
     }
 }

@@ -36,7 +36,11 @@ impl Core {
     }
 
     fn push_below(&mut self, next: &mut Vec<(usize, Told)>, slot: usize, told: Told) {
-        let told = told.max(Told::Parent);
+        let told = if told == Told::Tree {
+            Told::Tree
+        } else {
+            Told::Parent
+        };
         // A pool's child may be gone by now.
         let Some(node) = self.nodes.get_mut(slot) else {
             return;
@@ -54,57 +58,93 @@ impl Core {
 
     fn tell_one(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
         let node = &mut self.nodes[slot];
-        if node.told() >= Some(told) {
+        let is_stronger = node.told() < Some(told);
+        let is_from_above = matches!(told, Told::Parent | Told::Tree);
+        if is_stronger {
+            node.told = Some((told, by.clone()));
+        }
+        if is_from_above && (is_stronger || !node.is_taken) {
+            node.is_taken = true;
+            self.take(slot, now, told, by);
+        } else if !is_stronger {
             return;
         }
-        node.told = Some((told, by.clone()));
-        let state = node.state;
-        if told > Told::Group {
-            self.take(slot, now, told, by);
-        }
-        match state {
-            State::Waiting => self.tell_waiting(slot, now, told),
-            State::Starting | State::Healthy | State::Finishing => {
-                self.tell_live(slot, now, told, by);
-            }
-            State::Done if told == Told::Group => self.set(slot, now, State::Canceled),
-            State::Dead | State::Canceled if told == Told::Tree => {
-                self.put_down(slot, now, Down::Stopped);
-            }
-            State::Stopping | State::Done | State::Dead | State::Canceled | State::Down => {}
-        }
+        self.tick(slot, now);
+        self.end_start(slot);
+        self.heed(slot, now, told);
         self.tighten(slot, now);
         self.weigh(slot);
         self.changed(slot);
         self.update(slot);
     }
 
-    fn tell_waiting(&mut self, slot: usize, now: Duration, told: Told) {
-        match (self.nodes[slot].options.restart, told) {
-            (Restart::Permanent, _) => self.set(slot, now, State::Canceled),
-            (Restart::Temporary, Told::Tree) => self.put_down(slot, now, Down::Stopped),
-            (Restart::Temporary, Told::Itself | Told::Group | Told::Parent) => {
-                self.put_down(slot, now, Down::Temporary);
-            }
+    /// What a node does about having been told: at once, or when its turn comes.
+    fn heed(&mut self, slot: usize, now: Duration, told: Told) {
+        match self.nodes[slot].state {
+            State::Waiting => self.stop_waiting(slot, now),
+            State::Starting | State::Healthy | State::Finishing => self.stop_in_turn(slot, now),
+            State::Done => self.stop_done(slot, now, told),
+            State::Dead | State::Canceled => match told {
+                Told::Tree => self.put_down(slot, now, Down::Stopped),
+                Told::Terminate | Told::Remove => self.put_down(slot, now, Down::Terminated),
+                Told::Significant | Told::Itself | Told::Restart | Told::Group | Told::Parent => {}
+            },
+            State::Stopping | State::Down => {}
         }
     }
 
-    fn tell_live(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
-        match self.nodes[slot].options.kind {
-            Kind::Pool => {
-                self.close_pool(slot);
+    /// Asks a node now, or holds it until its turn comes.
+    fn stop_in_turn(&mut self, slot: usize, now: Duration) {
+        match self.obstacle(slot, now, None) {
+            Some(_) if self.nodes[slot].is_held => {}
+            Some(obstacle) => self.hold(slot, obstacle),
+            None => self.come(slot, now),
+        }
+    }
+
+    fn stop_done(&mut self, slot: usize, now: Duration, told: Told) {
+        match told {
+            Told::Restart | Told::Group => {
                 self.set(slot, now, State::Canceled);
+                self.stop_in_turn(slot, now);
+            }
+            Told::Terminate | Told::Remove => self.put_down(slot, now, Down::Terminated),
+            // What is below it is asked in its turn.
+            Told::Parent | Told::Tree => self.stop_in_turn(slot, now),
+            Told::Significant | Told::Itself => {}
+        }
+    }
+
+    pub(super) fn stop_waiting(&mut self, slot: usize, now: Duration) {
+        let node = &self.nodes[slot];
+        match (node.options.restart, node.told()) {
+            (_, Some(Told::Terminate | Told::Remove)) => {
+                self.put_down(slot, now, Down::Terminated);
+            }
+            (Restart::Permanent | Restart::Transient, _) => self.set(slot, now, State::Canceled),
+            (Restart::Temporary, Some(Told::Tree)) => self.put_down(slot, now, Down::Stopped),
+            (Restart::Temporary, _) => self.put_down(slot, now, Down::Temporary),
+        }
+    }
+
+    /// Asks a node that runs.
+    pub(super) fn stop_live(&mut self, slot: usize, now: Duration) {
+        let node = &self.nodes[slot];
+        match node.options.kind {
+            Kind::Pool => {
+                let is_terminated = node.is_terminated();
+                self.close_pool(slot);
+                if is_terminated {
+                    self.put_down(slot, now, Down::Terminated);
+                } else {
+                    self.set(slot, now, State::Canceled);
+                }
             }
             Kind::Runnable => {
+                let told = node.told.clone();
+                let (told, by) = told.expect("only who was told to stop is asked");
                 self.set(slot, now, State::Stopping);
-                self.tell_event(
-                    slot,
-                    now,
-                    What::Stopping {
-                        told,
-                        by: by.clone(),
-                    },
-                );
+                self.tell_event(slot, now, What::Stopping { told, by });
                 self.ask(slot, now);
             }
         }
@@ -137,7 +177,7 @@ impl Core {
         let parents = std::iter::successors(Some(slot), |slot| self.nodes[*slot].parent);
         let top = parents
             .map(|slot| &self.nodes[slot])
-            .find(|node| !node.is_taken());
+            .find(|node| !node.is_taken);
         top.is_none_or(|top| top.state != State::Down)
     }
 }

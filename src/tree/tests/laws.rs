@@ -7,9 +7,9 @@ use crate::tree::action::{Action, Id};
 use crate::tree::core::Core;
 use crate::tree::event::{Event, What};
 use crate::tree::node::Node;
-use crate::tree::options::{Kind, Strategy};
+use crate::tree::options::Kind;
 use crate::tree::report::{Failure, Report};
-use crate::tree::state::{Rung, State, Told};
+use crate::tree::state::{Rung, State};
 
 /// What is known of a tree from its actions alone.
 #[derive(Clone, Default)]
@@ -21,10 +21,10 @@ pub(super) struct Laws {
     /// The paths of all places, by their first incarnation.
     places: BTreeMap<u64, Path>,
     pools: BTreeSet<u64>,
+    /// What fell with the last incarnation of each node, by path.
+    fell: BTreeMap<Path, Vec<u64>>,
     pub(super) log: Vec<Event>,
     pub(super) result: Option<Result<Report, Failure>>,
-    /// What starts in one batch belongs to one epoch.
-    pub(super) batch: u64,
 }
 
 /// An incarnation that has not ended.
@@ -36,7 +36,6 @@ pub(super) struct Living {
     pub(super) is_aborted: bool,
     /// Its code has returned, what it owned has not ended.
     pub(super) has_returned: bool,
-    batch: u64,
 }
 
 impl Laws {
@@ -81,7 +80,7 @@ impl Laws {
                 assert!(!living.is_aborted, "R10: {} is aborted twice", living.path);
                 living.is_aborted = true;
             }
-            Action::Changed(_) => {}
+            Action::Changed(_) | Action::Open(_) | Action::Free { .. } => {}
             Action::Forget { place, .. } => {
                 let path = self.places.remove(&place.born).unwrap();
                 assert!(
@@ -111,7 +110,6 @@ impl Laws {
             is_asked: false,
             is_aborted: false,
             has_returned: false,
-            batch: self.batch,
         };
         let before = self.living.insert(id.incarnation, living);
         assert!(before.is_none(), "L10: incarnation {id:?} is used twice");
@@ -125,12 +123,13 @@ impl Laws {
             }
             What::Starting { .. } => {
                 let node = present(core, event.incarnation);
-                self.check_overlap(path);
+                self.check_overlap(core, path);
                 check_resurrection(core, node);
-                self.check_barrier(core, node);
+                self.check_barrier(core, path);
                 self.pools
                     .extend((node.options.kind == Kind::Pool).then_some(event.incarnation));
             }
+            What::Fell { .. } => self.note_fall(core, path),
             What::Exited { .. } if event.state == State::Dead => {
                 assert!(self.open.insert(path.clone()), "L3: {path} died twice");
             }
@@ -148,30 +147,35 @@ impl Laws {
         }
     }
 
-    fn check_overlap(&self, path: &Path) {
-        let mut living = self.living.values();
+    fn check_overlap(&self, core: &Core, path: &Path) {
+        let is_kept = |living: &&Living| !core.abandoned.contains_key(&living.id);
+        let mut living = self.living.values().filter(is_kept);
         let overlap = living.find(|living| living.path.ancestors().any(|above| above == path));
         assert!(overlap.is_none(), "L1: {path} starts beside {overlap:?}");
     }
 
-    fn check_barrier(&self, core: &Core, node: &Node) {
-        let Some(group) = node.group.map(|group| &core.groups[group]) else {
+    /// Notes what falls together: none of it starts before all of it has ended.
+    fn note_fall(&mut self, core: &Core, path: &Path) {
+        let mut nodes = core.nodes.iter().map(|(_, node)| node);
+        let top = nodes.find(|node| node.path == *path);
+        let Some(fall) = top.and_then(|top| top.fall) else {
             return;
         };
-        if group.strategy == Strategy::OneForOne {
-            return;
+        let members = core.falls[fall].members.iter();
+        let members: Vec<_> = members.map(|member| &core.nodes[*member]).collect();
+        let numbers: Vec<_> = members.iter().map(|member| member.incarnation).collect();
+        for member in members {
+            self.fell.insert(member.path.clone(), numbers.clone());
         }
-        let members = group.members.iter().map(|member| &core.nodes[*member]);
-        // Who was down before the fall belongs to no epoch.
-        let is_of_it = |node: &&Node| node.state != State::Down || node.told() >= Some(Told::Group);
-        for member in members.filter(is_of_it) {
-            let is_old = |living: &&Living| living.batch != self.batch;
-            let mut living = self.living.values().filter(is_old);
-            let old = living.find(|living| living.path == member.path);
+    }
+
+    fn check_barrier(&mut self, core: &Core, path: &Path) {
+        for number in self.fell.remove(path).unwrap_or_default() {
+            let living = self.living.get(&number);
+            let old = living.filter(|living| !core.abandoned.contains_key(&living.id));
             assert!(
                 old.is_none(),
-                "L5: {} meets {old:?} of the last epoch",
-                node.path
+                "L5: {path} meets {old:?}, which fell with its last incarnation"
             );
         }
     }
@@ -249,6 +253,10 @@ fn present(core: &Core, incarnation: u64) -> &Node {
 }
 
 fn check_resurrection(core: &Core, node: &Node) {
+    if node.is_held {
+        // Its parent serves on until its turn to be asked comes (R5).
+        return;
+    }
     assert!(
         !core.is_stopping(),
         "L2: {} starts in a tree that stops",

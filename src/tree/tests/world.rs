@@ -170,7 +170,6 @@ impl World {
     }
 
     pub(super) fn advance(&mut self) {
-        self.laws.batch += 1;
         self.core.advance(self.now, &mut self.rng);
         self.laws.observe(&mut self.core);
         // A debug build has just done so by itself.

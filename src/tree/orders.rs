@@ -1,0 +1,272 @@
+//! Orders: wishes from outside about one node (R16).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::name::Name;
+use crate::path::Path;
+use crate::tree::action::{Action, Id, Place};
+use crate::tree::core::Core;
+use crate::tree::event::What;
+use crate::tree::node::Fate;
+use crate::tree::options::Options;
+use crate::tree::state::{State, Told, Wait};
+
+/// How many children a node may have before their names are indexed for whoever looks for one.
+const UNINDEXED_MAX: usize = 16;
+
+/// What a node can be ordered to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum OrderKind {
+    /// To run, if it is done or down; without delay, if it waits.
+    Start,
+    /// To stop and start again, with those of its group that its strategy takes.
+    Restart,
+    /// To stop and stay down. Its place is kept.
+    Terminate,
+    /// To stop and be forgotten. Its name is free then.
+    Remove,
+}
+
+impl fmt::Display for OrderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "start",
+            Self::Restart => "restart",
+            Self::Terminate => "terminate",
+            Self::Remove => "be removed",
+        })
+    }
+}
+
+/// Why the core refuses an order.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The place is gone.
+    #[error("it is gone")]
+    Gone,
+    /// The root takes no orders: that is the tree's stop.
+    #[error("it is the root")]
+    Root,
+    /// It runs already.
+    #[error("it runs")]
+    Running,
+    /// It was told to stop, and has not ended; or it will stay down.
+    #[error("it is stopping")]
+    Stopping,
+    /// It cannot start beside this leak.
+    #[error("{0} leaked")]
+    Leaked(Path),
+    /// The tree stops or has ended.
+    #[error("the tree stops")]
+    TreeStops,
+}
+
+impl Core {
+    /// Requests something of one node.
+    ///
+    /// What was accepted is done as soon as it may be; [`watch`](Self::watch) tells when.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] says why nothing was done.
+    pub fn order(&mut self, now: Duration, place: Place, order: OrderKind) -> Result<(), Refusal> {
+        let slot = self.orderable(place)?;
+        self.allow(slot, order)?;
+        self.tell_event(slot, now, What::Ordered { order });
+        let by = self.nodes[slot].path.clone();
+        match order {
+            OrderKind::Start => self.order_start(slot, now),
+            OrderKind::Restart => self.order_restart(slot, now),
+            OrderKind::Terminate => self.tell_order(slot, now, Told::Terminate, &by),
+            OrderKind::Remove => self.tell_order(slot, now, Told::Remove, &by),
+        }
+        self.check_invariants();
+        Ok(())
+    }
+
+    /// Requests other options for a node from its next start on.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] says why nothing was changed.
+    pub fn reconfigure(&mut self, place: Place, options: Arc<Options>) -> Result<(), Refusal> {
+        let slot = self.orderable(place)?;
+        self.nodes[slot].next_options = Some(options);
+        Ok(())
+    }
+
+    fn orderable(&self, place: Place) -> Result<usize, Refusal> {
+        let node = self.nodes.get(place.slot);
+        if node.is_none_or(|node| node.born != place.born) {
+            return Err(Refusal::Gone);
+        }
+        if place.slot == self.root {
+            return Err(Refusal::Root);
+        }
+        if self.is_stopping() || self.has_ended() {
+            return Err(Refusal::TreeStops);
+        }
+        Ok(place.slot)
+    }
+
+    /// The table of states and orders.
+    fn allow(&self, slot: usize, order: OrderKind) -> Result<(), Refusal> {
+        let node = &self.nodes[slot];
+        match order {
+            OrderKind::Terminate | OrderKind::Remove => return Ok(()),
+            OrderKind::Start | OrderKind::Restart => {}
+        }
+        if node.is_taken || node.told() == Some(Told::Remove) {
+            return Err(Refusal::Stopping);
+        }
+        if node.leaks > 0 {
+            return Err(Refusal::Leaked(self.leaked_in(slot)));
+        }
+        match node.state {
+            State::Stopping => Err(Refusal::Stopping),
+            State::Starting | State::Healthy | State::Finishing if node.told.is_some() => {
+                Err(Refusal::Stopping)
+            }
+            State::Starting | State::Healthy | State::Finishing => match order {
+                OrderKind::Start => Err(Refusal::Running),
+                OrderKind::Restart | OrderKind::Terminate | OrderKind::Remove => Ok(()),
+            },
+            State::Dead | State::Canceled if self.stays_down(slot) => Err(Refusal::Stopping),
+            State::Dead | State::Canceled | State::Waiting | State::Done | State::Down => Ok(()),
+        }
+    }
+
+    fn stays_down(&self, slot: usize) -> bool {
+        let fall = self.nodes[slot].fall.map(|key| &self.falls[key]);
+        fall.is_none_or(|fall| matches!(fall.fate, Fate::Down { .. }))
+    }
+
+    fn order_start(&mut self, slot: usize, now: Duration) {
+        match self.nodes[slot].state {
+            State::Waiting | State::Dead | State::Canceled => self.hurry_fall_of(slot),
+            State::Done | State::Down => self.start_alone(slot, now),
+            State::Starting | State::Healthy | State::Finishing | State::Stopping => {}
+        }
+    }
+
+    fn order_restart(&mut self, slot: usize, now: Duration) {
+        match self.nodes[slot].state {
+            State::Waiting | State::Dead | State::Canceled => self.hurry_fall_of(slot),
+            State::Down => self.start_alone(slot, now),
+            State::Starting | State::Healthy | State::Finishing | State::Done => {
+                let by = self.nodes[slot].path.clone();
+                self.fall(slot, now, Duration::ZERO);
+                self.tell(slot, now, Told::Restart, &by);
+            }
+            State::Stopping => {}
+        }
+    }
+
+    fn hurry_fall_of(&mut self, slot: usize) {
+        if let Some(key) = self.nodes[slot].fall.filter(|_| !self.is_ordered(slot)) {
+            self.hurry(key);
+        }
+    }
+
+    /// Whether it waits only because it was ordered to start.
+    fn is_ordered(&self, slot: usize) -> bool {
+        let node = &self.nodes[slot];
+        node.state == State::Waiting && node.wait == Wait::Ending
+    }
+
+    /// Starts a node that will not start by itself, alone, when all that fell with it has ended.
+    fn start_alone(&mut self, slot: usize, now: Duration) {
+        let by = self.nodes[slot].path.clone();
+        self.tell_below(slot, now, &by);
+        if let Some(group) = self.nodes[slot].group {
+            for member in self.groups[group].members.clone() {
+                self.nodes[member].is_last = false;
+            }
+        }
+        let node = &mut self.nodes[slot];
+        node.told = None;
+        node.wait = Wait::Ending;
+        if let Some(own) = node
+            .windows
+            .as_mut()
+            .and_then(|windows| windows.own.as_mut())
+        {
+            own.empty();
+        }
+        self.set(slot, now, State::Waiting);
+        if self.nodes[slot].fall.is_none() {
+            self.fall_alone(slot);
+        }
+    }
+
+    /// Tells a node to stop by order, which comes before any order of stopping.
+    fn tell_order(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
+        self.tell(slot, now, told, by);
+        // A node that was down already is told nothing more; it may have to be forgotten.
+        self.update(slot);
+    }
+
+    /// Forgets a node that was ordered to go, is out, and was not ordered to start since.
+    pub(super) fn remove(&mut self, id: Id, now: Duration) {
+        let present = self.nodes.get(id.slot);
+        let present = present.filter(|node| node.incarnation == id.incarnation);
+        let is_due = |node: &&super::node::Node| {
+            node.state == State::Down && node.told() == Some(Told::Remove) && !node.is_counted
+        };
+        let Some(node) = present.filter(is_due).filter(|node| node.leaks == 0) else {
+            return;
+        };
+        let (parent, name) = (node.parent, node.path.name().clone());
+        self.tell_event(id.slot, now, What::Removed);
+        self.discard(id.slot);
+        if let Some(parent) = parent {
+            let parent = self.id(parent);
+            self.actions.push_back(Action::Free { parent, name });
+        }
+    }
+
+    /// The place with this path, such as `root.pipeline.reader`.
+    ///
+    /// O(1) for each name, or a logarithm among many children; the first to look among many makes
+    /// an index of them.
+    pub fn find(&mut self, path: &str) -> Option<Place> {
+        let mut names = path.split('.');
+        let root = &self.nodes[self.root];
+        names
+            .next()
+            .filter(|name| *name == root.path.name().as_str())?;
+        let mut slot = self.root;
+        for name in names {
+            slot = self.child_named(slot, name)?;
+        }
+        Some(self.place(slot))
+    }
+
+    fn child_named(&mut self, parent: usize, name: &str) -> Option<usize> {
+        if self.nodes[parent].names.is_none() {
+            let first = self.children(parent).take(UNINDEXED_MAX + 1);
+            if first.count() <= UNINDEXED_MAX {
+                let is_it = |child: &usize| self.nodes[*child].path.name().as_str() == name;
+                return self.children(parent).find(is_it);
+            }
+            let children = self.children(parent);
+            let named = children.map(|child| (self.nodes[child].path.name().clone(), child));
+            let names: BTreeMap<Name, usize> = named.collect();
+            self.nodes[parent].names = Some(Box::new(names));
+        }
+        let names = self.nodes[parent].names.as_ref()?;
+        names.get(name).copied()
+    }
+}

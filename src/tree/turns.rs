@@ -1,0 +1,147 @@
+//! Whose turn it is to be asked to stop (R10).
+//!
+//! A node that is told to stop is *held* while something has to be gone before it is asked: what
+//! its group's order puts first, its users if it provides for them, or its parent's own turn. It
+//! watches one such obstacle at a time. When that is gone it looks for the next, from there on, so
+//! a stop costs each node what stands after it once.
+
+use std::time::Duration;
+
+use crate::tree::action::Id;
+use crate::tree::core::Core;
+use crate::tree::deadlines::Due;
+use crate::tree::node::Own;
+use crate::tree::state::{Rung, State};
+
+impl Core {
+    /// What a node that was told to stop has to wait for; `None` if its turn has come.
+    ///
+    /// `after` is the sibling that it has waited for so far.
+    pub(super) fn obstacle(
+        &self,
+        slot: usize,
+        now: Duration,
+        after: Option<usize>,
+    ) -> Option<usize> {
+        let node = &self.nodes[slot];
+        let is_late = self.stop_deadline().is_some_and(|deadline| deadline <= now);
+        if is_late || node.is_terminated() {
+            return None;
+        }
+        let parent = node.parent?;
+        if self.nodes[parent].is_held {
+            return Some(parent);
+        }
+        if node.provides() && node.is_taken && self.may_use(parent) {
+            return Some(parent);
+        }
+        self.later_obstacle(slot, after.unwrap_or(slot))
+    }
+
+    /// Whether a node's code still runs, and is not being aborted.
+    fn may_use(&self, slot: usize) -> bool {
+        self.nodes[slot].own == Own::Running && self.nodes[slot].rung < Rung::Aborted
+    }
+
+    fn later_obstacle(&self, slot: usize, after: usize) -> Option<usize> {
+        let node = &self.nodes[slot];
+        let provides = node.provides();
+        let in_order = node
+            .group
+            .is_some_and(|group| self.groups[group].is_in_order());
+        let stops_alone = !node.is_taken && node.fall.is_none();
+        if stops_alone || !provides && !in_order {
+            return None;
+        }
+        let mut next = self.nodes[after].links.next;
+        while let Some(later) = next {
+            let other = &self.nodes[later];
+            if !provides && other.group != node.group {
+                return None;
+            }
+            if !other.is_out && self.stops_with(later, slot) {
+                return Some(later);
+            }
+            if other.is_last && (other.provides() || !provides) {
+                return None;
+            }
+            next = other.links.next;
+        }
+        None
+    }
+
+    /// Whether the fall or stop that takes a node takes this sibling, too.
+    fn stops_with(&self, sibling: usize, slot: usize) -> bool {
+        let node = &self.nodes[slot];
+        node.is_taken || node.fall.is_some() && self.nodes[sibling].fall == node.fall
+    }
+
+    pub(super) fn hold(&mut self, slot: usize, obstacle: usize) {
+        self.nodes[slot].is_held = true;
+        self.nodes[obstacle].waiters.push(slot);
+        if let Some(deadline) = self.stop_deadline() {
+            self.deadlines.insert(deadline, Due::Stop);
+        }
+    }
+
+    /// Lets those look again that have waited for this node: it is out, has returned, is aborted,
+    /// or was asked.
+    pub(super) fn wake_waiters(&mut self, slot: usize) {
+        let id = self.id(slot);
+        let waiters = std::mem::take(&mut self.nodes[slot].waiters);
+        self.turns
+            .extend(waiters.into_iter().map(|waiter| (waiter, id)));
+    }
+
+    /// Asks all whose turn has come.
+    pub(super) fn take_turns(&mut self, now: Duration) {
+        while let Some((slot, obstacle)) = self.turns.pop_front() {
+            if self.nodes.get(slot).is_some_and(|node| node.is_held) {
+                let after = self.sibling_after(slot, obstacle);
+                match self.obstacle(slot, now, after) {
+                    Some(obstacle) => self.hold(slot, obstacle),
+                    None => self.come_late(slot, now),
+                }
+            }
+        }
+    }
+
+    /// The sibling that a node has waited for, if it is there and out.
+    fn sibling_after(&self, slot: usize, obstacle: Id) -> Option<usize> {
+        let other = self.nodes.get(obstacle.slot)?;
+        let is_there = other.incarnation == obstacle.incarnation && other.is_out;
+        (is_there && other.parent == self.nodes[slot].parent).then_some(obstacle.slot)
+    }
+
+    /// Takes a node's turn: it is asked, and so are those below it that wait for nothing else.
+    pub(super) fn come(&mut self, slot: usize, now: Duration) {
+        let node = &mut self.nodes[slot];
+        node.is_held = false;
+        node.is_last = true;
+        match self.nodes[slot].state {
+            State::Starting | State::Healthy | State::Finishing => self.stop_live(slot, now),
+            // A child that was declared while its parent was held, and has not started.
+            State::Waiting => self.stop_waiting(slot, now),
+            State::Done | State::Stopping | State::Dead | State::Canceled | State::Down => {}
+        }
+        self.wake_waiters(slot);
+    }
+
+    fn come_late(&mut self, slot: usize, now: Duration) {
+        self.come(slot, now);
+        self.weigh(slot);
+        self.changed(slot);
+        self.update(slot);
+    }
+
+    /// At the deadline of the tree's stop, order ends: all that are held are asked, and aborted.
+    pub(super) fn release_all(&mut self, now: Duration) {
+        let held = self.nodes.iter().filter(|(_, node)| node.is_held);
+        let held: Vec<_> = held.map(|(slot, _)| slot).collect();
+        for slot in held {
+            if self.nodes.get(slot).is_some_and(|node| node.is_held) {
+                self.come_late(slot, now);
+            }
+        }
+    }
+}
