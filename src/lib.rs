@@ -107,13 +107,15 @@ pub use crate::exit::{Exit, IntoExit, Panic, SharedError};
 pub use crate::name::{NAME_LENGTH_MAX, Name, NameError};
 pub use crate::path::Path;
 pub use crate::runtime::{
-    Child, Clock, Configured, Context, Ended, Ending, Events, FirstStartError, Group, Hand,
-    HealthyError, Hold, Lagged, OwnError, Owned, OwnedError, Pool, Run, RunError, RunOnce,
-    Runnable, SettleError, StartError, Supervisor, Tree, method, once, run, runnable,
+    Child, Clock, Configured, Context, Effect, Ended, Ending, Events, FirstStartError, Group, Hand,
+    HealthyError, Hold, Lagged, Node, Order, OrderError, OwnError, Owned, OwnedError, Pool, Run,
+    RunError, RunOnce, Runnable, SettleError, StartError, Supervisor, Tree, method, once, run,
+    runnable,
 };
 #[doc(hidden)]
 pub use crate::runtime::{Method, Spec};
 pub use crate::tree::{
-    Backoff, BackoffError, Cause, Down, Event, Evidence, Failure, Grace, NodeSnapshot, Outcome,
-    Report, Rung, Signal, Snapshot, State, Stop, Strategy, Told, Wait, What,
+    Backoff, BackoffError, Budget, Cause, Down, Event, Evidence, Failure, Grace, Intensity,
+    IntensityError, NodeSnapshot, OnLeak, OnSpent, OrderKind, Outcome, Report, Restart, Rung,
+    Scope, Signal, Significant, Snapshot, State, Stop, Strategy, Told, Wait, What,
 };

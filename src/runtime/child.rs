@@ -7,9 +7,13 @@ use crate::path::Path;
 use crate::runtime::address::Address;
 use crate::runtime::error::{FirstStartError, HealthyError};
 use crate::runtime::mailbox::Message;
+#[cfg(doc)]
+use crate::runtime::orders::Node;
+use crate::runtime::orders::{Order, Pending, Target, Wish};
+use crate::runtime::runnable::Runnable;
 use crate::runtime::shared::Shared;
 use crate::runtime::sync::oneshot;
-use crate::tree::{Evidence, FirstStart, State, View};
+use crate::tree::{Evidence, FirstStart, OrderKind, State, View};
 
 /// A child, through all of its incarnations while its parent's incarnation lives.
 ///
@@ -58,6 +62,7 @@ pub(crate) enum Question {
     Healthy(oneshot::Sender<Result<(), HealthyError>>),
     FirstStart(oneshot::Sender<Result<(), FirstStartError>>),
     Ended(oneshot::Sender<Ended>),
+    Order(Pending),
 }
 
 impl Child {
@@ -117,6 +122,39 @@ impl Child {
             Some(ended) => ended,
             None => self.address.ended().cloned().unwrap_or_else(Ended::never),
         }
+    }
+
+    /// Starts the child, if it is done or down, or waits for a backoff; see [`Node::start`].
+    pub fn start(&self) -> Order {
+        self.order(Wish::Order(OrderKind::Start))
+    }
+
+    /// Stops the child and starts it again, with its group; see [`Node::restart`].
+    pub fn restart(&self) -> Order {
+        self.order(Wish::Order(OrderKind::Restart))
+    }
+
+    /// Stops the child and keeps it down; see [`Node::terminate`].
+    pub fn terminate(&self) -> Order {
+        self.order(Wish::Order(OrderKind::Terminate))
+    }
+
+    /// Stops the child and forgets it; see [`Node::remove`].
+    pub fn remove(&self) -> Order {
+        self.order(Wish::Order(OrderKind::Remove))
+    }
+
+    /// Gives the child other code and other options, from its next start on. What runs is not
+    /// touched: a [`restart`](Self::restart) puts it in place at once.
+    ///
+    /// The order resolves when it is taken. Of several, the last one holds.
+    pub fn replace(&self, runnable: impl Runnable) -> Order {
+        self.order(Wish::Replace(runnable.into_spec()))
+    }
+
+    fn order(&self, wish: Wish) -> Order {
+        let target = Target::Place(self.address.clone());
+        Order::give(&self.shared, target, wish, None)
     }
 
     /// Asks the processor, which answers unless the tree or the place is gone.

@@ -10,6 +10,7 @@ use crate::runtime::child::Child;
 use crate::runtime::declare::{self, Group};
 use crate::runtime::error::{OwnError, RunError};
 use crate::runtime::incarnation::Life;
+use crate::runtime::orders::Node;
 use crate::runtime::owned::{self, Hold, Owned};
 use crate::runtime::pool::Pool;
 use crate::runtime::runnable::Runnable;
@@ -177,6 +178,29 @@ impl Context {
     /// [`OwnError::Ended`] if the incarnation has returned.
     pub fn hold(&self, what: impl Into<Cow<'static, str>>) -> Result<Hold, OwnError> {
         owned::hold(&self.life, what.into())
+    }
+
+    /// The parent, to give it orders: `ctx.parent()?.restart()` starts all around this node anew.
+    /// `None` at the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Node> {
+        let parent = self.path().parent()?;
+        Some(self.node(parent.to_string()))
+    }
+
+    /// The sibling with this name, to give it orders. The root has none: such an order finds
+    /// nothing.
+    #[must_use]
+    pub fn sibling(&self, name: &str) -> Node {
+        self.node(match self.path().parent() {
+            Some(parent) => format!("{parent}.{name}"),
+            None => name.to_owned(),
+        })
+    }
+
+    fn node(&self, path: String) -> Node {
+        let life = self.life.clone();
+        Node::new(path, life.shared.clone(), Some(life))
     }
 
     /// The node's path.

@@ -13,7 +13,7 @@ use crate::runtime::ledger::{Ledger, Stage};
 use crate::runtime::mailbox::{Declared, DeclaredGroup, Message};
 use crate::runtime::pool::{Pool, PoolCell};
 use crate::runtime::runnable::{Runnable, Spec};
-use crate::tree::Strategy;
+use crate::tree::{GroupOptions, Intensity, Strategy};
 
 /// Children that share their fate, until they are started.
 ///
@@ -23,22 +23,38 @@ use crate::tree::Strategy;
 pub struct Group {
     life: Arc<Life>,
     label: Result<Name, NameError>,
-    strategy: Strategy,
+    options: GroupOptions,
     members: Vec<(Result<Name, NameError>, Spec)>,
 }
 
 impl Group {
-    pub(super) const fn new(
-        life: Arc<Life>,
-        label: Result<Name, NameError>,
-        strategy: Strategy,
-    ) -> Self {
+    pub(super) fn new(life: Arc<Life>, label: Result<Name, NameError>, strategy: Strategy) -> Self {
         Self {
             life,
             label,
-            strategy,
+            options: GroupOptions::from(strategy),
             members: Vec::new(),
         }
+    }
+
+    /// Makes the members start and stop in order (R10b).
+    ///
+    /// Each starts when the one before it is healthy or done, whenever they start together. They
+    /// stop in reverse: each is gone before the one before it is asked.
+    ///
+    /// Until all of them were healthy once, a member that returns before it is healthy is not tried
+    /// again: those that are up stop in reverse, all stay down, and the failure escalates to this
+    /// node. Later it is a death like any other.
+    pub fn in_order(mut self) -> Self {
+        self.options = self.options.in_order();
+        self
+    }
+
+    /// Bounds how often the members may be started again, counted together (R9). No limit by
+    /// default.
+    pub fn intensity(mut self, intensity: Intensity) -> Self {
+        self.options = self.options.intensity(intensity);
+        self
     }
 
     /// Adds a member.
@@ -62,7 +78,7 @@ impl Group {
         let Self {
             life,
             label,
-            strategy,
+            options,
             members,
         } = self;
         let rejected;
@@ -93,7 +109,7 @@ impl Group {
         let group = DeclaredGroup {
             parent: life.id(),
             label: label.clone(),
-            strategy,
+            options,
             members,
         };
         rejected = life.shared.say(Message::Group(Box::new(group)));
@@ -113,7 +129,7 @@ impl fmt::Debug for Group {
         f.debug_struct("Group")
             .field("parent", &self.life)
             .field("label", &self.label)
-            .field("strategy", &self.strategy)
+            .field("options", &self.options)
             .field("members", &names)
             .finish()
     }

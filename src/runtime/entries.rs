@@ -27,6 +27,8 @@ struct Entry {
     stored: Stored,
     /// The pool that counts it.
     pool: Option<Arc<PoolCell>>,
+    /// It has other code than what runs.
+    is_replaced: bool,
     /// The last incarnation that was started.
     life: Option<Arc<Life>>,
     task: Task,
@@ -64,6 +66,7 @@ impl Entries {
             health,
             stored,
             pool,
+            is_replaced: false,
             life: None,
             task: Task::None,
         });
@@ -103,6 +106,7 @@ impl Entries {
     /// Notes that the code of an incarnation is gone, and where its next one may run.
     pub(super) fn returned(&mut self, id: Id, seat: Option<oneshot::Sender<Seated>>) {
         let Some(entry) = self.of(id) else { return };
+        let seat = seat.filter(|_| !entry.is_replaced);
         entry.task = match (std::mem::replace(&mut entry.task, Task::None), seat) {
             (Task::Runs(abort), Some(seat)) => Task::Parked { abort, seat },
             (_, _) => Task::None,
@@ -168,6 +172,32 @@ impl Entries {
         entry.drop_code();
     }
 
+    /// Whether a place has code that can be run only once, and was.
+    pub(super) fn has_run_once(&mut self, place: Place) -> bool {
+        let entry = self.get(place.slot());
+        entry.is_some_and(|entry| matches!(entry.stored, Stored::Once(None)))
+    }
+
+    /// Whether a place has code that can be run only once.
+    pub(super) fn runs_once(&mut self, place: Place) -> bool {
+        let entry = self.get(place.slot());
+        entry.is_some_and(|entry| matches!(entry.stored, Stored::Once(_)))
+    }
+
+    /// Keeps other code for the next start of a place. A task that parks for the next incarnation
+    /// knows the type of the old one, so it is not used again.
+    pub(super) fn replace(&mut self, place: Place, health: Health, stored: Stored) {
+        let Some(entry) = self.get(place.slot()) else {
+            return drop_shielded(stored);
+        };
+        entry.health = health;
+        entry.is_replaced = true;
+        if matches!(entry.task, Task::Parked { .. }) {
+            entry.task = Task::None;
+        }
+        drop_shielded(std::mem::replace(&mut entry.stored, stored));
+    }
+
     /// Notes that a child was removed: if its parent still declares, the name is free.
     pub(super) fn free(&mut self, parent: Id, name: &Name) {
         if let Some(life) = self.of(parent).and_then(|entry| entry.life.as_ref()) {
@@ -192,6 +222,7 @@ impl Entry {
     /// Runs an incarnation, in the task of the last one where that is still there (R7).
     fn launch(&mut self, incarnation: Incarnation) {
         let task = std::mem::replace(&mut self.task, Task::None);
+        self.is_replaced = false;
         self.task = match (&mut self.stored, task) {
             (Stored::Again(run), Task::Parked { abort, seat }) => {
                 let runnable = run.clone().into_any();

@@ -161,6 +161,70 @@ pub enum FirstStartError {
     },
 }
 
+/// Why an order was refused, or has come to nothing.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum OrderError {
+    /// There is no node with this path.
+    #[error("there is no node {path}")]
+    NotFound {
+        /// What was looked for.
+        path: String,
+    },
+    /// The place that the handle names is gone.
+    #[error("{path} is gone")]
+    Gone {
+        /// The node.
+        path: Path,
+    },
+    /// The root takes no orders: stop the tree.
+    #[error("the root takes no orders: stop the tree")]
+    Root,
+    /// It was to start and runs already.
+    #[error("{path} cannot start: it runs")]
+    Running {
+        /// The node.
+        path: Path,
+    },
+    /// It was to start and was told to stop, or is about to stay down. Nothing is queued.
+    #[error("{path} cannot start: it is stopping")]
+    Stopping {
+        /// The node.
+        path: Path,
+    },
+    /// It cannot start, or has not ended, because of a leak.
+    #[error("{path} leaked")]
+    Leaked {
+        /// What leaked.
+        path: Path,
+    },
+    /// It was to start again and its code can run only once.
+    #[error("{path} cannot start again: it runs once")]
+    Once {
+        /// The node.
+        path: Path,
+    },
+    /// The order was accepted, and something stronger came first: another order, or the fall of
+    /// what is above the node.
+    #[error("the order for {path} was overtaken")]
+    Overtaken {
+        /// The node.
+        path: Path,
+    },
+    /// The incarnation through whose context the order was given has ended.
+    #[error("an ended incarnation cannot order {path}")]
+    Stale {
+        /// The node.
+        path: String,
+    },
+    /// The tree stops or has ended.
+    #[error("{path} takes no orders: the tree stops")]
+    Ended {
+        /// The node.
+        path: String,
+    },
+}
+
 /// Why a tree is not settled.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]

@@ -15,11 +15,12 @@ use crate::name::Name;
 use crate::runtime::address::Address;
 use crate::runtime::child::Question;
 use crate::runtime::incarnation::Life;
+use crate::runtime::orders::Given;
 use crate::runtime::pool::PoolCell;
 use crate::runtime::runnable::Stored;
 use crate::runtime::sync::{mpsc, oneshot};
 use crate::runtime::task::Seated;
-use crate::tree::{Id, Options, Signal, Snapshot, Strategy};
+use crate::tree::{GroupOptions, Id, Options, Signal, Snapshot};
 
 /// Something that the processor is told or asked.
 pub(crate) enum Message {
@@ -55,6 +56,8 @@ pub(crate) enum Message {
         address: Arc<Address>,
         question: Question,
     },
+    /// Somebody orders something about one node.
+    Order(Box<Given>),
     /// Somebody waits until the tree is settled.
     Settled(oneshot::Sender<()>),
     /// Somebody waits until the tree is ready.
@@ -91,7 +94,7 @@ pub(crate) struct Declared {
 pub(crate) struct DeclaredGroup {
     pub(crate) parent: Id,
     pub(crate) label: Name,
-    pub(crate) strategy: Strategy,
+    pub(crate) options: GroupOptions,
     pub(crate) members: Vec<Declared>,
 }
 

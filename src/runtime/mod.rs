@@ -12,7 +12,9 @@ mod incarnation;
 mod interpose;
 mod ledger;
 mod mailbox;
+mod obey;
 mod observe;
+mod orders;
 mod owned;
 mod panics;
 mod pool;
@@ -31,10 +33,12 @@ pub use self::clock::{Clock, Hand};
 pub use self::context::Context;
 pub use self::declare::Group;
 pub use self::error::{
-    FirstStartError, HealthyError, OwnError, OwnedError, RunError, SettleError, StartError,
+    FirstStartError, HealthyError, OrderError, OwnError, OwnedError, RunError, SettleError,
+    StartError,
 };
 pub use self::events::{Events, Lagged};
 pub use self::interpose::Run;
+pub use self::orders::{Effect, Node, Order};
 pub use self::owned::{Hold, Owned};
 pub use self::pool::Pool;
 pub use self::runnable::{Configured, Method, RunOnce, Runnable, Spec, method, once, runnable};

@@ -35,11 +35,11 @@ pub(crate) type Outcome = watch::Sender<Option<Result<Report, Failure>>>;
 
 /// The owner of a tree.
 pub(crate) struct Processor {
-    core: Core,
+    pub(super) core: Core,
     timer: Timer,
     rng: StdRng,
-    entries: Entries,
-    waits: Waits,
+    pub(super) entries: Entries,
+    pub(super) waits: Waits,
     shared: Arc<Shared>,
     inbox: mpsc::UnboundedReceiver<Message>,
     outcome: Outcome,
@@ -193,6 +193,7 @@ impl Processor {
                 self.core.owned_panicked(now, id, panic);
             }
             Message::Ask { address, question } => self.hear(&address, question),
+            Message::Order(given) => self.order(now, *given),
             Message::Settled(reply) => self.waits.wait_settled(reply),
             Message::Ready(reply) => self.waits.wait_ready(reply),
             Message::Snapshot(reply) => {
@@ -234,13 +235,13 @@ impl Processor {
         let DeclaredGroup {
             parent,
             label,
-            strategy,
+            options,
             members,
         } = group;
         let declarations = members.iter().map(declaration).collect();
         match self
             .core
-            .run_group(now, parent, label, strategy, declarations)
+            .run_group(now, parent, label, options, declarations)
         {
             Some(places) => {
                 for (place, child) in places.into_iter().zip(members) {
@@ -286,8 +287,10 @@ impl Processor {
                 }
             }
             Action::Forget { place, last } => {
+                if let Some(address) = self.entries.address(place) {
+                    self.waits.forget(place, &address.path);
+                }
                 self.entries.forget(place, Ended::of(last));
-                self.waits.forget(place);
             }
             Action::Free { parent, name } => self.entries.free(parent, &name),
             Action::Event(event) => observe::tell(&self.shared, event),

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 
@@ -12,7 +13,9 @@ use crate::runtime::incarnation::Incarnation;
 use crate::runtime::pool::PoolCell;
 use crate::runtime::sync::AbortHandle;
 use crate::runtime::task;
-use crate::tree::{Backoff, Grace, Health, Kind, Options, Restart};
+use crate::tree::{
+    Backoff, Grace, Health, Intensity, Kind, OnLeak, OnSpent, Options, Restart, Significant, Stops,
+};
 
 /// Code that can be run again and again: a function, a closure, or what [`runnable`] and
 /// [`method`] make of them.
@@ -171,6 +174,60 @@ impl<F> Configured<F> {
         self
     }
 
+    /// Sets whether the node is started again after it returned: always by default.
+    pub const fn restart(mut self, restart: Restart) -> Self {
+        self.options.restart = restart;
+        self
+    }
+
+    /// Sets how long an incarnation may take to become healthy. When it takes longer, it is stopped
+    /// and is dead. No limit by default.
+    pub const fn start_timeout(mut self, time: Duration) -> Self {
+        self.options.start_timeout = Some(time);
+        self
+    }
+
+    /// Bounds how often the node may be started again (R9). No limit by default.
+    pub const fn intensity(mut self, intensity: Intensity) -> Self {
+        self.options.intensity = Some(intensity);
+        self
+    }
+
+    /// Bounds how often the node's children may be started again, counted together (R9). No limit
+    /// by default.
+    pub const fn children_intensity(mut self, intensity: Intensity) -> Self {
+        self.options.children_intensity = Some(intensity);
+        self
+    }
+
+    /// Sets what becomes of the node, and of what falls with it, when it spends a budget, gives up
+    /// or cannot start again beside a leak. By default its parent falls.
+    pub const fn on_spent(mut self, then: OnSpent) -> Self {
+        self.options.on_spent = then;
+        self
+    }
+
+    /// Sets what becomes of the node when an incarnation of it could not be ended. By default it is
+    /// not started again.
+    pub const fn on_leak(mut self, then: OnLeak) -> Self {
+        self.options.on_leak = then;
+        self
+    }
+
+    /// Says that others use what the node provides: it is asked to stop only after those of its
+    /// later siblings that stop with it are gone and its parent's runnable, if that stops too, has
+    /// returned or was aborted (R10).
+    pub const fn provides(mut self) -> Self {
+        self.options.stops = Stops::AfterUsers;
+        self
+    }
+
+    /// Says that the node's own end stops its parent, which is done then (R10c).
+    pub const fn significant(mut self, significant: Significant) -> Self {
+        self.options.significant = Some(significant);
+        self
+    }
+
     /// Counts an incarnation as healthy as soon as it starts: for code that does not signal.
     ///
     /// Such a node cannot declare children.
@@ -227,8 +284,10 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_spec_once(self) -> Spec {
+        // What only runs once is never started again, and comes and goes without its pool.
         let options = Options {
             restart: Restart::Temporary,
+            significant: None,
             ..self.options
         };
         Spec {

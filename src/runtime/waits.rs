@@ -42,9 +42,14 @@ impl Waits {
         }
     }
 
-    /// Drops the questions about a place that is gone: the handle knows the rest.
-    pub(super) fn forget(&mut self, place: Place) {
-        self.children.remove(&place);
+    /// Answers the orders for a place that is gone, and drops the other questions: the handle knows
+    /// the rest.
+    pub(super) fn forget(&mut self, place: Place, path: &Path) {
+        for question in self.children.remove(&place).into_iter().flatten() {
+            if let Question::Order(pending) = question {
+                pending.gone(path);
+            }
+        }
     }
 
     pub(super) fn wait_settled(&mut self, reply: oneshot::Sender<()>) {
@@ -87,6 +92,7 @@ impl Question {
             Self::Healthy(reply) => reply.is_closed(),
             Self::FirstStart(reply) => reply.is_closed(),
             Self::Ended(reply) => reply.is_closed(),
+            Self::Order(pending) => pending.is_dropped(),
         }
     }
 }
@@ -107,6 +113,7 @@ fn answer(question: Question, view: &View, path: &Path) -> Option<Question> {
             Some(ended) => drop(reply.send(ended)),
             None => return Some(Question::Ended(reply)),
         },
+        Question::Order(pending) => return pending.look(view, path).map(Question::Order),
     }
     None
 }

@@ -54,7 +54,7 @@ impl Core {
         let mut spent = None;
         self.each_window(slot, |scope, window| {
             if window.charge(now) == Verdict::Spent {
-                spent.get_or_insert((scope, window.intensity()));
+                spent = spent.or(Some((scope, window.intensity())));
             }
         });
         spent

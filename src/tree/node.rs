@@ -151,7 +151,7 @@ pub(super) struct Node {
     /// It was healthy, done or down once, so its group need not wait for it to start.
     pub(super) was_up: bool,
     /// Its children by name, made when somebody looks for one of many.
-    pub(super) names: Option<Box<BTreeMap<Name, usize>>>,
+    pub(super) names: Option<BTreeMap<Name, usize>>,
 }
 
 /// The budgets of one node.

@@ -107,6 +107,13 @@ impl Core {
         Ok(())
     }
 
+    /// Whether an incarnation is the present one of its place.
+    #[must_use]
+    pub fn is_present(&self, id: Id) -> bool {
+        let node = self.nodes.get(id.slot);
+        node.is_some_and(|node| node.incarnation == id.incarnation)
+    }
+
     fn orderable(&self, place: Place) -> Result<usize, Refusal> {
         let node = self.nodes.get(place.slot);
         if node.is_none_or(|node| node.born != place.born) {
@@ -264,7 +271,7 @@ impl Core {
             let children = self.children(parent);
             let named = children.map(|child| (self.nodes[child].path.name().clone(), child));
             let names: BTreeMap<Name, usize> = named.collect();
-            self.nodes[parent].names = Some(Box::new(names));
+            self.nodes[parent].names = Some(names);
         }
         let names = self.nodes[parent].names.as_ref()?;
         names.get(name).copied()

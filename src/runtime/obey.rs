@@ -1,0 +1,111 @@
+//! What the processor does with an order (R16).
+
+use std::time::Duration;
+
+use crate::path::Path;
+use crate::runtime::child::Question;
+use crate::runtime::error::OrderError;
+use crate::runtime::orders::{Given, Pending, Reply, Target, Wish, refused};
+use crate::runtime::panics::shield;
+use crate::runtime::processor::Processor;
+use crate::runtime::runnable::Spec;
+use crate::tree::{Id, OrderKind, Place, View};
+
+impl Processor {
+    /// Takes an order, and answers it as soon as its effect is visible.
+    pub(super) fn order(&mut self, now: Duration, given: Given) {
+        let Given {
+            target,
+            wish,
+            by,
+            reply,
+        } = given;
+        let found = self.find(&target, by);
+        let result = found.and_then(|(place, path)| match wish {
+            Wish::Order(kind) => self.obey(now, place, path, kind).map(Some),
+            Wish::Replace(spec) => self.replace(place, path, spec).map(|()| None),
+        });
+        // Whoever is answered wakes up, which runs code of the user's.
+        let _ = shield(|| match result {
+            Ok(Some(accepted)) => self.wait_for(accepted, reply),
+            Ok(None) => drop(reply.send(Ok(()))),
+            Err(error) => drop(reply.send(Err(error))),
+        });
+    }
+
+    fn obey(
+        &mut self,
+        now: Duration,
+        place: Place,
+        path: Path,
+        kind: OrderKind,
+    ) -> Result<Accepted, OrderError> {
+        let runs_again = matches!(kind, OrderKind::Start | OrderKind::Restart);
+        if runs_again && self.entries.has_run_once(place) {
+            return Err(OrderError::Once { path });
+        }
+        let before = self.core.view(place);
+        let before = before.ok_or_else(|| OrderError::Gone { path: path.clone() })?;
+        let ordered = self.core.order(now, place, kind);
+        ordered.map_err(|refusal| refused(path.clone(), refusal))?;
+        Ok(Accepted {
+            place,
+            path,
+            kind,
+            before,
+        })
+    }
+
+    fn wait_for(&mut self, accepted: Accepted, reply: Reply) {
+        let Accepted {
+            place,
+            path,
+            kind,
+            before,
+        } = accepted;
+        let question = Question::Order(Pending::new(kind, &before, reply));
+        self.waits.ask(&mut self.core, place, &path, question);
+    }
+
+    fn replace(&mut self, place: Place, path: Path, spec: Spec) -> Result<(), OrderError> {
+        if self.entries.runs_once(place) {
+            return Err(OrderError::Once { path });
+        }
+        let health = spec.options.health;
+        let changed = self.core.reconfigure(place, spec.options);
+        changed.map_err(|refusal| refused(path, refusal))?;
+        self.entries.replace(place, health, spec.stored);
+        Ok(())
+    }
+
+    fn find(&mut self, target: &Target, by: Option<Id>) -> Result<(Place, Path), OrderError> {
+        if by.is_some_and(|id| !self.core.is_present(id)) {
+            let path = target.to_string();
+            return Err(OrderError::Stale { path });
+        }
+        match target {
+            Target::Place(address) => {
+                let path = address.path.clone();
+                let place = address
+                    .place()
+                    .ok_or(OrderError::Gone { path: path.clone() })?;
+                Ok((place, path))
+            }
+            Target::Path(text) => {
+                let not_found = || OrderError::NotFound { path: text.clone() };
+                let place = self.core.find(text).ok_or_else(not_found)?;
+                let address = self.entries.address(place).ok_or_else(not_found)?;
+                Ok((place, address.path.clone()))
+            }
+        }
+    }
+}
+
+/// An order that the core has accepted.
+struct Accepted {
+    place: Place,
+    path: Path,
+    kind: OrderKind,
+    /// How the place looked before.
+    before: View,
+}
