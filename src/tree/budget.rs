@@ -53,8 +53,9 @@ impl Core {
     pub(super) fn charge(&mut self, slot: usize, now: Duration) -> Option<(Scope, Intensity)> {
         let mut spent = None;
         self.each_window(slot, |scope, window| {
+            let intensity = window.intensity();
             if window.charge(now) == Verdict::Spent {
-                spent = spent.or(Some((scope, window.intensity())));
+                spent = spent.or(Some((scope, intensity)));
             }
         });
         spent
