@@ -56,10 +56,17 @@
 //! - An incarnation says [healthy](Context::healthy), [done](Context::done),
 //!   [restart](Context::restart) or [give up](Context::give_up). To return without having said done
 //!   is a failure.
+//! - How often, when and with whom it is started again travels with the runnable and the group:
+//!   [`Restart`], [`Backoff`], [`Intensity`], [`OnSpent`], [`Group::in_order`].
 //! - It has not ended before the tasks that it [spawned](Context::spawn) and its
 //!   [holds](Context::hold) have.
 //! - It is asked to stop, has its [`Grace`], and is aborted then. What has not ended after that is
 //!   leaked, by name.
+//!
+//! # Orders
+//!
+//! [`Tree::node`], [`Child`], [`Context::parent`] and [`Context::sibling`] order one node to start,
+//! to restart, to stop and stay down, or to be forgotten; the [`Order`] resolves when that is done.
 //!
 //! # Adapters
 //!

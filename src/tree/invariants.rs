@@ -39,8 +39,10 @@ impl Core {
             self.check_life(node);
             self.check_told(slot, node);
             self.check_ladder(slot, node);
+            self.check_turn(slot, node);
         }
         self.check_falls();
+        self.check_groups();
         self.check_tree();
     }
 
@@ -113,6 +115,46 @@ impl Core {
                     "I8: {path} stops without its children"
                 );
             }
+        }
+    }
+
+    fn check_turn(&self, slot: usize, node: &Node) {
+        let path = &node.path;
+        assert_eq!(
+            node.is_running,
+            node.must_run(),
+            "I14: {path} runs or not, for its budgets"
+        );
+        if let Some(at) = node.start_due {
+            let is_due = self.deadlines.contains(at, Due::Start(slot));
+            assert!(
+                is_due && node.state == State::Starting,
+                "I11: {path} is not starting"
+            );
+        }
+        if node.is_held {
+            assert!(
+                node.told.is_some() && node.rung == Rung::None,
+                "I13: {path} is held and was asked"
+            );
+            let watched = self
+                .nodes
+                .iter()
+                .any(|(_, other)| other.waiters.contains(&slot));
+            let is_next = self.turns.iter().any(|(waiter, _)| *waiter == slot);
+            assert!(watched || is_next, "I13: nothing wakes {path}");
+        }
+    }
+
+    fn check_groups(&self) {
+        for (_, group) in &self.groups {
+            let members = group.members.iter().map(|member| &self.nodes[*member]);
+            let unstarted = members.filter(|member| !member.was_up).count();
+            assert!(
+                !group.is_in_order() || group.unstarted == unstarted,
+                "I15: group {} counts who was up wrong",
+                group.label
+            );
         }
     }
 

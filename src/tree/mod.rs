@@ -10,7 +10,8 @@
 //!
 //! 1. Do every [`Core::next_action`].
 //! 2. Wait for something to happen, or until [`Core::next_deadline`].
-//! 3. Tell the core: [`run`](Core::run), [`signal`](Core::signal), [`exited`](Core::exited)..; then
+//! 3. Tell the core: [`run`](Core::run), [`signal`](Core::signal), [`exited`](Core::exited)..; or
+//!    [`order`](Core::order) something, which it may refuse; then
 //!    call [`advance`](Core::advance), which runs the GC pass, and go on at 1.
 //!
 //! Facts cannot be refused, so the calls that state them return nothing; a fact about an
@@ -30,16 +31,23 @@
 //! - **I1** A node's `below` is the number of its children that are counted.
 //! - **I2** `is_out` and `is_counted` say what the node's state says.
 //! - **I3** Code runs in a node if and only if its state is live, or it has leaked (L1).
-//! - **I4** A node that waits has ended, and nothing stands below it, unless it is a pool (L1).
+//! - **I4** A node that waits has ended, and nothing stands below it, unless it is a pool or waits
+//!   for just that (L1).
 //! - **I5** A fall counts its members that are not out; its members are siblings and name it.
 //! - **I6** A node that is dead, or canceled by its group, belongs to a fall, unless its parent
 //!   falls or the tree stops (L3).
-//! - **I7** Whoever was taken by a fall above it or by the tree belongs to no fall (L2).
-//! - **I8** The children of a node that was told to stop by a fall were told too.
+//! - **I7** Whoever was taken by a fall above it or by the tree belongs to no fall, and waits only
+//!   while its parent is held (L2).
+//! - **I8** The children of a node that was told to stop were told too.
 //! - **I9** The counters of the tree say what its nodes say (R12).
 //! - **I10** A node's `leaks` is the number of leaked incarnations in its subtree.
-//! - **I11** A rung has a deadline only while there is something left to take further.
+//! - **I11** A rung has a deadline only while there is something left to take further, and a start
+//!   only while it lasts.
 //! - **I12** An unexpected exit is open only while something will answer it (L3).
+//! - **I13** A node is held only if it was told to stop and has not been asked, and only while
+//!   something that it watches will wake it (R10).
+//! - **I14** The budgets of a node count it as running exactly while it does (R9).
+//! - **I15** A group in its start phase knows how many of its members have not been up (R10b).
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
