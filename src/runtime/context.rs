@@ -199,8 +199,7 @@ impl Context {
     }
 
     fn node(&self, path: String) -> Node {
-        let life = self.life.clone();
-        Node::new(path, life.shared.clone(), Some(life))
+        Node::new(path, self.life.shared.clone(), Some(self.life.id()))
     }
 
     /// The node's path.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::path::Path;
 use crate::runtime::child::Question;
 use crate::runtime::error::OrderError;
-use crate::runtime::orders::{Given, Pending, Reply, Target, Wish, refused};
-use crate::runtime::panics::shield;
+use crate::runtime::orders::{Effect, Given, Pending, Reply, Target, Wish, refused};
+use crate::runtime::panics::{drop_shielded, shield};
 use crate::runtime::processor::Processor;
 use crate::runtime::runnable::Spec;
 use crate::tree::{Id, OrderKind, Place, View};
@@ -21,14 +21,23 @@ impl Processor {
             reply,
         } = given;
         let found = self.find(&target, by);
-        let result = found.and_then(|(place, path)| match wish {
-            Wish::Order(kind) => self.obey(now, place, path, kind).map(Some),
-            Wish::Replace(spec) => self.replace(place, path, spec).map(|()| None),
-        });
+        let result = match (found, wish) {
+            (Ok((place, path)), Wish::Order(kind)) => self.obey(now, place, path, kind).map(Some),
+            (Ok((place, path)), Wish::Replace(spec)) => {
+                self.replace(place, path, spec).map(|()| None)
+            }
+            (Err(error), wish) => {
+                drop_shielded(wish);
+                Err(error)
+            }
+        };
         // Whoever is answered wakes up, which runs code of the user's.
         let _ = shield(|| match result {
+            Ok(Some(accepted)) if self.takes(&accepted, by) => {
+                drop(reply.send(Ok(Effect::Accepted)));
+            }
             Ok(Some(accepted)) => self.wait_for(accepted, reply),
-            Ok(None) => drop(reply.send(Ok(()))),
+            Ok(None) => drop(reply.send(Ok(Effect::Visible))),
             Err(error) => drop(reply.send(Err(error))),
         });
     }
@@ -56,6 +65,10 @@ impl Processor {
         })
     }
 
+    fn takes(&self, accepted: &Accepted, by: Option<Id>) -> bool {
+        by.is_some_and(|id| self.core.takes(accepted.place, id))
+    }
+
     fn wait_for(&mut self, accepted: Accepted, reply: Reply) {
         let Accepted {
             place,
@@ -68,18 +81,23 @@ impl Processor {
     }
 
     fn replace(&mut self, place: Place, path: Path, spec: Spec) -> Result<(), OrderError> {
-        if self.entries.runs_once(place) {
-            return Err(OrderError::Once { path });
+        let Spec { options, stored } = spec;
+        let health = options.health;
+        let changed = if self.entries.runs_once(place) {
+            Err(OrderError::Once { path })
+        } else {
+            let changed = self.core.reconfigure(place, options);
+            changed.map_err(|refusal| refused(path, refusal))
+        };
+        match changed {
+            Ok(()) => self.entries.replace(place, health, stored),
+            Err(_) => drop_shielded(stored),
         }
-        let health = spec.options.health;
-        let changed = self.core.reconfigure(place, spec.options);
-        changed.map_err(|refusal| refused(path, refusal))?;
-        self.entries.replace(place, health, spec.stored);
-        Ok(())
+        changed
     }
 
     fn find(&mut self, target: &Target, by: Option<Id>) -> Result<(Place, Path), OrderError> {
-        if by.is_some_and(|id| !self.core.is_present(id)) {
+        if by.is_some_and(|id| !self.core.is_running(id)) {
             let path = target.to_string();
             return Err(OrderError::Stale { path });
         }

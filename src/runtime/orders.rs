@@ -11,7 +11,6 @@ use futures::future::BoxFuture;
 use crate::path::Path;
 use crate::runtime::address::Address;
 use crate::runtime::error::OrderError;
-use crate::runtime::incarnation::Life;
 use crate::runtime::mailbox::Message;
 use crate::runtime::runnable::Spec;
 use crate::runtime::shared::Shared;
@@ -30,11 +29,11 @@ use crate::tree::{Id, OrderKind, Refusal, State, View};
 pub struct Node {
     path: String,
     shared: Arc<Shared>,
-    by: Option<Arc<Life>>,
+    by: Option<Id>,
 }
 
 impl Node {
-    pub(super) const fn new(path: String, shared: Arc<Shared>, by: Option<Arc<Life>>) -> Self {
+    pub(super) const fn new(path: String, shared: Arc<Shared>, by: Option<Id>) -> Self {
         Self { path, shared, by }
     }
 
@@ -64,7 +63,8 @@ impl Node {
     /// Stops the node, with all below it, and keeps it down: nothing starts it again but an order.
     ///
     /// Idempotent. The order is given here, whether the future is polled or not. It resolves when
-    /// the node and all below it have ended.
+    /// the node and all below it have ended. A tree of which the root is done and nothing else is
+    /// left has finished then, and takes no more orders.
     pub fn terminate(&self) -> Order {
         self.order(OrderKind::Terminate)
     }
@@ -79,7 +79,7 @@ impl Node {
 
     fn order(&self, kind: OrderKind) -> Order {
         let target = Target::Path(self.path.clone());
-        Order::give(&self.shared, target, Wish::Order(kind), self.by.clone())
+        Order::give(&self.shared, target, Wish::Order(kind), self.by)
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) enum Wish {
 }
 
 /// Where an order is answered.
-pub(crate) type Reply = oneshot::Sender<Result<(), OrderError>>;
+pub(crate) type Reply = oneshot::Sender<Result<Effect, OrderError>>;
 
 /// An order on its way to the processor.
 pub(crate) struct Given {
@@ -134,9 +134,8 @@ pub enum Effect {
 
 /// An order that was given: a future of its effect. Dropping it takes nothing back.
 ///
-/// Awaited through a [`Context`](crate::Context) of an incarnation that the order stops, it
-/// resolves as [`Effect::Accepted`] as soon as that incarnation is asked to stop, so that nobody
-/// waits for itself.
+/// Given through a [`Context`](crate::Context) of an incarnation that the order stops, it resolves
+/// as [`Effect::Accepted`] at once, so that nobody waits for itself.
 ///
 /// # Examples
 ///
@@ -146,7 +145,8 @@ pub enum Effect {
 /// # async fn serve(ctx: Context) { ctx.healthy(); ctx.cancelled().await }
 /// async fn root(ctx: Context) -> std::io::Result<()> {
 ///     ctx.run("cache", serve).expect("the name is good and free");
-///     ctx.done();
+///     ctx.healthy();
+///     ctx.cancelled().await;
 ///     Ok(())
 /// }
 ///
@@ -164,32 +164,21 @@ pub enum Effect {
 pub struct Order(BoxFuture<'static, Result<Effect, OrderError>>);
 
 impl Order {
-    pub(super) fn give(shared: &Shared, target: Target, wish: Wish, by: Option<Arc<Life>>) -> Self {
+    pub(super) fn give(shared: &Shared, target: Target, wish: Wish, by: Option<Id>) -> Self {
         let (reply, answer) = oneshot::channel();
         let path = target.to_string();
         let given = Given {
             target,
             wish,
-            by: by.as_ref().map(|life| life.id()),
+            by,
             reply,
         };
         // If the tree has ended, the answer says so.
         drop(shared.say(Message::Order(Box::new(given))));
         let mailbox = shared.mailbox.clone();
         Self(Box::pin(async move {
-            let answer = async {
-                let answer = mailbox.answer(answer).await;
-                let result = answer.unwrap_or(Err(OrderError::Ended { path }));
-                result.map(|()| Effect::Visible)
-            };
-            let Some(life) = by else {
-                return answer.await;
-            };
-            tokio::select! {
-                biased;
-                result = answer => result,
-                () = life.cancelled() => Ok(Effect::Accepted),
-            }
+            let answer = mailbox.answer(answer).await;
+            answer.unwrap_or(Err(OrderError::Ended { path }))
         }))
     }
 }
@@ -211,15 +200,21 @@ impl fmt::Debug for Order {
 /// An order that the core has accepted, until its effect is visible.
 pub(crate) struct Pending {
     kind: OrderKind,
-    /// The incarnation that has to be followed by another, unless it was waiting to start itself.
-    since: Option<Id>,
+    /// The incarnation of then.
+    since: Id,
+    /// Whether that was waiting to start.
+    was_waiting: bool,
     reply: Reply,
 }
 
 impl Pending {
     pub(super) fn new(kind: OrderKind, before: &View, reply: Reply) -> Self {
-        let since = (before.state != State::Waiting).then_some(before.id);
-        Self { kind, since, reply }
+        Self {
+            kind,
+            since: before.id,
+            was_waiting: before.state == State::Waiting,
+            reply,
+        }
     }
 
     pub(super) fn is_dropped(&self) -> bool {
@@ -233,7 +228,7 @@ impl Pending {
             OrderKind::Terminate | OrderKind::Remove => self.is_over(view, path),
         };
         match result {
-            Some(result) => drop(self.reply.send(result)),
+            Some(result) => drop(self.reply.send(result.map(|()| Effect::Visible))),
             None => return Some(self),
         }
         None
@@ -241,7 +236,7 @@ impl Pending {
 
     fn has_started(&self, view: &View, path: &Path) -> Option<Result<(), OrderError>> {
         let path = || path.clone();
-        let is_next = self.since != Some(view.id);
+        let is_next = self.was_waiting || self.since != view.id;
         match view.state {
             State::Starting | State::Healthy | State::Finishing | State::Stopping | State::Done
                 if is_next =>
@@ -262,9 +257,7 @@ impl Pending {
                 Some(Err(OrderError::Leaked { path: path() }))
             }
             State::Down if view.is_out && self.kind == OrderKind::Terminate => Some(Ok(())),
-            _ if self.since.is_some_and(|since| since != view.id) => {
-                Some(Err(OrderError::Overtaken { path: path() }))
-            }
+            _ if self.since != view.id => Some(Err(OrderError::Overtaken { path: path() })),
             _ => None,
         }
     }
@@ -273,7 +266,7 @@ impl Pending {
     pub(super) fn gone(self, path: &Path) {
         let path = path.clone();
         let result = match self.kind {
-            OrderKind::Terminate | OrderKind::Remove => Ok(()),
+            OrderKind::Terminate | OrderKind::Remove => Ok(Effect::Visible),
             OrderKind::Start | OrderKind::Restart => Err(OrderError::Overtaken { path }),
         };
         // Who does not wait any more need not be told.

@@ -19,7 +19,9 @@ pub(super) struct Waits {
 impl Waits {
     /// Answers a question about a place now, or keeps it until the place changes.
     pub(super) fn ask(&mut self, core: &mut Core, place: Place, path: &Path, question: Question) {
-        let Some(view) = core.view(place) else { return };
+        let Some(view) = core.view(place) else {
+            return question.gone(path);
+        };
         if let Some(question) = answer(question, &view, path) {
             core.watch(place);
             let questions = self.children.entry(place).or_default();
@@ -46,9 +48,7 @@ impl Waits {
     /// the rest.
     pub(super) fn forget(&mut self, place: Place, path: &Path) {
         for question in self.children.remove(&place).into_iter().flatten() {
-            if let Question::Order(pending) = question {
-                pending.gone(path);
-            }
+            question.gone(path);
         }
     }
 
@@ -87,6 +87,13 @@ fn tell_all(replies: &mut Vec<oneshot::Sender<()>>) {
 }
 
 impl Question {
+    /// Answers an order whose place is gone; of other questions the handle knows the answer.
+    fn gone(self, path: &Path) {
+        if let Self::Order(pending) = self {
+            pending.gone(path);
+        }
+    }
+
     fn is_dropped(&self) -> bool {
         match self {
             Self::Healthy(reply) => reply.is_closed(),

@@ -167,6 +167,18 @@ impl Windows {
         let children = options.children_intensity.map(Window::new);
         (own.is_some() || children.is_some()).then(|| Box::new(Self { own, children }))
     }
+
+    /// Takes the count of each budget that is the same as before.
+    fn keep(&mut self, old: Self) {
+        let keep = |new: &mut Option<Window>, old: Option<Window>| {
+            let intensity = new.as_ref().map(Window::intensity);
+            if old.as_ref().map(Window::intensity) == intensity {
+                *new = old;
+            }
+        };
+        keep(&mut self.own, old.own);
+        keep(&mut self.children, old.children);
+    }
 }
 
 impl Node {
@@ -241,11 +253,11 @@ impl Node {
         let Some(options) = self.next_options.take() else {
             return;
         };
-        let is_same = options.intensity == self.options.intensity
-            && options.children_intensity == self.options.children_intensity;
-        if !is_same {
-            self.windows = Windows::of(&options);
+        let mut windows = Windows::of(&options);
+        if let (Some(new), Some(old)) = (&mut windows, self.windows.take()) {
+            new.keep(*old);
         }
+        self.windows = windows;
         self.options = options;
     }
 

@@ -12,7 +12,7 @@ use crate::path::Path;
 use crate::tree::action::{Action, Id, Place};
 use crate::tree::core::Core;
 use crate::tree::event::What;
-use crate::tree::node::Fate;
+use crate::tree::node::{Fate, Own};
 use crate::tree::options::Options;
 use crate::tree::state::{State, Told, Wait};
 
@@ -107,11 +107,24 @@ impl Core {
         Ok(())
     }
 
-    /// Whether an incarnation is the present one of its place.
+    /// Whether the code of an incarnation runs.
     #[must_use]
-    pub fn is_present(&self, id: Id) -> bool {
+    pub fn is_running(&self, id: Id) -> bool {
         let node = self.nodes.get(id.slot);
-        node.is_some_and(|node| node.incarnation == id.incarnation)
+        node.is_some_and(|node| node.incarnation == id.incarnation && node.own == Own::Running)
+    }
+
+    /// Whether what is done about a place takes an incarnation: it stands there or below, or falls
+    /// with it.
+    #[must_use]
+    pub fn takes(&self, place: Place, id: Id) -> bool {
+        let mut above = std::iter::successors(Some(id.slot), |slot| self.nodes[*slot].parent);
+        if !self.is_running(id) || self.nodes[id.slot].told.is_none() {
+            return false;
+        }
+        let fall = self.nodes[id.slot].fall;
+        above.any(|slot| slot == place.slot)
+            || fall.is_some() && fall == self.nodes[place.slot].fall
     }
 
     fn orderable(&self, place: Place) -> Result<usize, Refusal> {
@@ -237,11 +250,11 @@ impl Core {
         };
         let (parent, name) = (node.parent, node.path.name().clone());
         self.tell_event(id.slot, now, What::Removed);
-        self.discard(id.slot);
         if let Some(parent) = parent {
             let parent = self.id(parent);
             self.actions.push_back(Action::Free { parent, name });
         }
+        self.discard(id.slot);
     }
 
     /// The place with this path, such as `root.pipeline.reader`.
