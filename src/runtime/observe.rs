@@ -38,9 +38,11 @@ fn render(evidence: &Arc<Evidence>) -> String {
 
 fn is_death(state: State, evidence: &Evidence) -> bool {
     let exit = evidence.exit.as_ref();
-    let crashed = matches!(exit, Some(Exit::Failed(_) | Exit::Aborted));
+    let has_crashed = matches!(exit, Some(Exit::Failed(_) | Exit::Aborted));
+    // What comes of being told to stop is no death, unless the node was to be read as dead.
+    let is_own = evidence.state != State::Stopping || evidence.cause.is_some();
     state == State::Dead
-        || state == State::Down && crashed
+        || state == State::Down && has_crashed && is_own
         || matches!(exit, Some(Exit::Panicked(_)))
 }
 
@@ -75,7 +77,12 @@ fn trace(event: &Event) {
         } => {
             debug!(target: "perennial", %path, incarnation, "{what}");
         }
-        What::RestartScheduled { .. } | What::StartedAgain | What::Down { .. } | What::Stopped => {
+        What::RestartScheduled { .. }
+        | What::StartedAgain
+        | What::Ordered { .. }
+        | What::Removed
+        | What::Down { .. }
+        | What::Stopped => {
             info!(target: "perennial", %path, incarnation, "{what}");
         }
         What::Exited { .. } => debug!(target: "perennial", %path, incarnation, %state, "exited"),

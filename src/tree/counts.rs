@@ -82,11 +82,17 @@ impl Core {
     /// forgotten.
     fn quit_fall(&mut self, slot: usize, key: usize) {
         self.nodes[slot].fall = None;
-        self.falls[key].members.retain(|member| *member != slot);
-        if self.falls[key].members.is_empty() {
-            self.dissolve(key);
-        } else {
-            self.settle_fall(key);
+        let fall = &mut self.falls[key];
+        fall.members.retain(|member| *member != slot);
+        match fall.members.first() {
+            None => drop(self.dissolve(key)),
+            Some(first) => {
+                // The place of the old top may be gone before the fall is.
+                if fall.top == slot {
+                    fall.top = *first;
+                }
+                self.settle_fall(key);
+            }
         }
     }
 

@@ -134,7 +134,7 @@ impl Core {
         }
         if node.is_held {
             assert!(
-                node.told.is_some() && node.rung == Rung::None,
+                node.told.is_some() && (node.rung == Rung::None || !node.state.is_live()),
                 "I13: {path} is held and was asked"
             );
             let watched = self

@@ -30,8 +30,14 @@ impl Core {
                 Due::Stop => self.release_all(now),
             }
         }
-        self.take_turns(now);
-        self.pass(now, rng);
+        loop {
+            self.take_turns(now);
+            self.pass(now, rng);
+            // What the pass gives up may have been somebody's obstacle.
+            if self.turns.is_empty() {
+                break;
+            }
+        }
         while let Some(id) = self.removals.pop_front() {
             self.remove(id, now);
         }

@@ -113,6 +113,8 @@ impl Core {
         self.list_leaks();
         self.course = Course::Ended;
         self.ready.clear();
+        self.turns.clear();
+        self.removals.clear();
         self.tell_event(self.root, now, What::Stopped);
         let stops = std::mem::take(&mut self.stops);
         self.actions.push_back(Action::End(match result {
