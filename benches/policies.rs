@@ -4,6 +4,7 @@
 //!   length of a window must not show.
 //! - One order, from giving it to its effect, beside 10 and beside 100 000 siblings, by path and by
 //!   handle: the size of the tree must not show.
+//! - A group that starts and stops in order, for each member: its size must not show.
 //!
 //! All figures are medians of the rounds, on a current-thread runtime.
 
@@ -11,7 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use perennial::{Backoff, Child, Context, Intensity, Name, RunError, Supervisor, Tree, runnable};
+use perennial::{
+    Backoff, Child, Context, Intensity, Name, RunError, Strategy, Supervisor, Tree, runnable,
+};
 use tokio::sync::{Notify, oneshot};
 
 /// Pairs of measurements.
@@ -27,6 +30,9 @@ fn main() {
     windows();
     for siblings in [10, 100_000] {
         orders(siblings);
+    }
+    for members in [100, 100_000] {
+        in_order(members);
     }
 }
 
@@ -123,6 +129,35 @@ async fn order_all(siblings: usize) -> [f64; 3] {
         times[2] += by_path.elapsed().as_nanos() as f64;
     }
     times.map(|time| time / ORDERS as f64)
+}
+
+fn in_order(members: usize) {
+    let rounds = (0..ROUNDS).map(|_| block_on(start_and_stop(members)));
+    let (starts, stops): (Vec<_>, Vec<_>) = rounds.unzip();
+    println!("a group of {members} in order, per member");
+    println!("  start{:>8.0} ns", median(starts));
+    println!("  stop {:>8.0} ns", median(stops));
+}
+
+/// The time in which a group starts and stops in order, for each member, in nanoseconds.
+async fn start_and_stop(members: usize) -> (f64, f64) {
+    let root = move |ctx: Context| async move {
+        let mut group = ctx.group("ordered", Strategy::OneForAll).in_order();
+        for index in 0..members {
+            group = group.run(format!("member-{index}"), serve);
+        }
+        group.start()?;
+        ctx.done();
+        Ok::<(), RunError>(())
+    };
+    let began = Instant::now();
+    let tree = Supervisor::new(root).start();
+    tree.settled().await;
+    let settled = Instant::now();
+    tree.stop().await.expect("nothing has failed");
+    let times = [settled - began, settled.elapsed()];
+    let [start, stop] = times.map(|time| time.as_nanos() as f64 / members as f64);
+    (start, stop)
 }
 
 /// A tree of children that serve, and the handle of one of them.
