@@ -308,5 +308,7 @@ impl Core {
         self.nodes[slot].condemned.get_or_insert(cause);
         self.nodes[slot].was_ready = false;
         self.tell(slot, now, Told::Itself, &by);
+        // Who was told something stronger before has not heard this.
+        self.weigh(slot);
     }
 }

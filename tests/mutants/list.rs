@@ -31,11 +31,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an error of what was told to stop is a death",
         file: "src/tree/reading.rs",
-        old: "(Some(Told::Group | Told::Parent | Told::Tree), _, _) => Reading::Canceled,",
-        new: "(Some(Told::Group | Told::Parent | Told::Tree), _, _) if exit.is_ok() => {
+        old: "Some(Told::Restart | Told::Group | Told::Parent | Told::Tree) => Reading::Canceled,",
+        new: "Some(Told::Restart | Told::Group | Told::Parent | Told::Tree) if exit.is_ok() => {
             Reading::Canceled
         }
-        (Some(Told::Group | Told::Parent | Told::Tree), _, _) => Reading::Dead,",
+        Some(Told::Restart | Told::Group | Told::Parent | Told::Tree) => Reading::Dead,",
         found_by: Lib("reading", "a_stop_is_recognised_whatever_error_is_returned"),
     },
     Mutant {
@@ -71,10 +71,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a done member stays while its group falls",
         file: "src/tree/falls.rs",
-        old: ".filter(|member| self.nodes[*member].state != State::Down)
-                    .collect()",
-        new: ".filter(|member| !matches!(self.nodes[*member].state, State::Down | State::Done))
-                    .collect()",
+        old: "self.nodes[slot].state != State::Down && !is_kept_down",
+        new: "!matches!(self.nodes[slot].state, State::Down | State::Done) && !is_kept_down",
         found_by: Lib(
             "falls",
             "a_done_member_falls_with_its_group_and_rises_with_it",
@@ -83,8 +81,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a fall waits for its top only",
         file: "src/tree/falls.rs",
-        old: ".filter(|member| !self.nodes[**member].is_out)",
-        new: ".filter(|member| **member == top && !self.nodes[**member].is_out)",
+        old: "let is_left = |member: &&usize| !self.nodes[**member].is_out;",
+        new: "let is_left = |member: &&usize| **member == top && !self.nodes[**member].is_out;",
         found_by: Lib("backoff", "a_fall_waits_for_the_longest_of_its_draws"),
     },
     Mutant {
@@ -144,12 +142,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a fall in which something leaked rises",
         file: "src/tree/pass.rs",
-        old: ".any(|member| self.nodes[*member].leaks > 0)
-            {
-                self.spend(key, now);",
-        new: ".any(|member| self.nodes[*member].leaks > usize::MAX - 1)
-            {
-                self.spend(key, now);",
+        old: "let has_leaked = |member: &usize| self.nodes[*member].leaks > 0;",
+        new: "let has_leaked = |member: &usize| self.nodes[*member].leaks > usize::MAX - 1;",
         found_by: Lib(
             "cells",
             "a_child_leaked_below_a_canceled_node_spends_the_budget_of_the_top",
@@ -188,8 +182,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the first reason to stop decides, not the strongest",
         file: "src/tree/tell.rs",
-        old: "if node.told() >= Some(told) {",
-        new: "if node.told().is_some() {",
+        old: "let is_stronger = node.told() < Some(told);",
+        new: "let is_stronger = node.told().is_none();",
         found_by: Lib(
             "cells",
             "a_child_leaked_below_a_canceled_node_spends_the_budget_of_the_top",
@@ -215,8 +209,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an incarnation has ended with one of its tasks left",
         file: "src/tree/exits.rs",
-        old: "if left == 0 {",
-        new: "if left <= 1 {",
+        old: "if left == 0 {
+            self.end(slot, now);",
+        new: "if left <= 1 {
+            self.end(slot, now);",
         found_by: Lib(
             "cells",
             "a_child_leaked_in_its_fall_below_a_done_node_spends_the_childs_budget",
