@@ -17,9 +17,7 @@ use crate::runtime::interpose::Run;
 use crate::runtime::mailbox::Payload;
 use crate::runtime::panics;
 use crate::runtime::shared::Shared;
-use crate::runtime::sync::{
-    AbortHandle, AbortOnDropHandle, Handle, RuntimeFlavor, oneshot, yield_now,
-};
+use crate::runtime::sync::{AbortHandle, AbortOnDropHandle, Handle, RuntimeFlavor, oneshot};
 
 /// Spawns a task. Whoever calls this owns it: the processor, or an incarnation.
 pub(super) fn spawn(
@@ -106,9 +104,23 @@ where
                 incarnation,
             };
             // A runnable that returns at once, for ever, lets others run in between.
-            yield_now().await;
+            requeue().await;
         }
     })
+}
+
+/// Lets the tasks that were woken before run first. What starts in one pass thus runs in the order
+/// in which it was started; tokio's own `yield_now` wakes in reverse those that yield together.
+async fn requeue() {
+    let mut is_queued = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut is_queued, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// One call of a runnable, which gives its share of it back at once.

@@ -43,6 +43,8 @@ pub struct Core {
     pub(super) abandoned: BTreeMap<Id, Path>,
     pub(super) actions: VecDeque<Action>,
     pub(super) incarnations: u64,
+    /// Counts falls and stops.
+    pub(super) stop_numbers: u64,
     pub(super) unfinished: usize,
     pub(super) unsettled: usize,
     pub(super) unready: usize,
@@ -86,6 +88,7 @@ impl Core {
             abandoned: BTreeMap::new(),
             actions: VecDeque::new(),
             incarnations: 0,
+            stop_numbers: 0,
             unfinished: 0,
             unsettled: 0,
             unready: 0,
@@ -249,6 +252,11 @@ impl Core {
     pub(super) fn next_incarnation(&mut self) -> u64 {
         self.incarnations += 1;
         self.incarnations
+    }
+
+    pub(super) fn next_stop(&mut self) -> u64 {
+        self.stop_numbers += 1;
+        self.stop_numbers
     }
 
     pub(super) fn id(&self, slot: usize) -> Id {

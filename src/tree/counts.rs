@@ -64,24 +64,34 @@ impl Core {
         let node = &mut self.nodes[slot];
         let (was, is) = (node.is_out, node.must_be_out());
         node.is_out = is;
-        let (fall, leaves) = (node.fall, is && node.leaves_its_fall());
+        let fall = node.fall;
         if was != is {
             self.changed(slot);
             self.wake_waiters(slot);
         }
         let Some(fall) = fall else { return };
         count(&mut self.falls[fall].outstanding, !was, !is);
-        if leaves {
+        if is && self.may_quit(slot, fall) {
             self.quit_fall(slot, fall);
         } else {
             self.settle_fall(fall);
         }
     }
 
+    /// Whether an order has taken this member, which is out, for good: it goes, or its fall has
+    /// risen. Until then a start has to wait for all that fell with it (R7).
+    fn may_quit(&self, slot: usize, fall: usize) -> bool {
+        let node = &self.nodes[slot];
+        let has_risen = matches!(self.falls[fall].phase, Phase::Rising(_));
+        let is_for_good = has_risen || node.told() == Some(Told::Remove);
+        node.state == State::Down && node.is_terminated() && node.leaks == 0 && is_for_good
+    }
+
     /// Takes a member that is out out of its fall, which will not raise it. A fall of nobody is
     /// forgotten.
     fn quit_fall(&mut self, slot: usize, key: usize) {
         self.nodes[slot].fall = None;
+        self.weigh(slot);
         let fall = &mut self.falls[key];
         fall.members.retain(|member| *member != slot);
         match fall.members.first() {
@@ -108,11 +118,15 @@ impl Core {
     /// of pools (R6, R13).
     pub(super) fn tidy(&mut self, slot: usize) {
         let node = &self.nodes[slot];
-        if !node.is_out || node.leaks > 0 || node.rises() {
+        if !node.is_out || node.leaks > 0 {
             return;
         }
-        if node.state == State::Down {
+        let is_over = node.state == State::Down || node.told() == Some(Told::Significant);
+        if is_over {
             self.discard_below(slot);
+        }
+        if self.nodes[slot].rises() {
+            return;
         }
         if self.is_pooled(slot) && self.nodes[slot].has_left_pool() {
             self.discard(slot);
@@ -128,11 +142,6 @@ impl Core {
 }
 
 impl crate::tree::node::Node {
-    /// Whether it need not be waited for in its fall any more: it is out, and an order took it.
-    fn leaves_its_fall(&self) -> bool {
-        self.state == State::Down && self.is_terminated() && self.leaks == 0
-    }
-
     /// Whether a pool has no further use for its child, which is out.
     fn has_left_pool(&self) -> bool {
         match self.state {

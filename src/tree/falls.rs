@@ -125,10 +125,12 @@ impl Core {
         }
         let members = self.in_declared_order(top, members);
         let is_left = |member: &&usize| !self.nodes[**member].is_out;
+        let outstanding = members.iter().filter(is_left).count();
         Fall {
             top,
-            outstanding: members.iter().filter(is_left).count(),
+            outstanding,
             members,
+            number: self.next_stop(),
             phase: Phase::Falling,
             not_before,
             fate,
@@ -244,7 +246,10 @@ impl Core {
 
     /// Gives up a fall that something leaked in: it cannot rise, so its budget is spent (R10).
     pub(super) fn give_up(&mut self, key: usize, now: Duration) {
-        let Fall { top, members, .. } = self.falls[key].clone();
+        let members = self.falls[key].members.clone();
+        let Some(top) = self.answerable(key) else {
+            return drop(self.sort_out(key, now));
+        };
         let mut leaked = members.iter().copied();
         let leaked = leaked.find(|member| self.nodes[*member].leaks > 0);
         let leaked = leaked.expect("only a fall with a leak is given up");
@@ -261,13 +266,30 @@ impl Core {
         }
     }
 
+    /// Which member answers for a leak in a fall: its top, unless an order has taken that.
+    fn answerable(&self, key: usize) -> Option<usize> {
+        let fall = &self.falls[key];
+        let others = fall.members.iter().copied();
+        let mut left = std::iter::once(fall.top)
+            .chain(others)
+            .filter(|member| !self.nodes[*member].is_terminated());
+        let first = left.clone().next();
+        left.find(|member| *member == fall.top || self.nodes[*member].is_open)
+            .or(first)
+    }
+
     /// Keeps all of a fall down that has ended.
     pub(super) fn lie_down(&mut self, key: usize, now: Duration) {
         let Fall { top, fate, .. } = self.falls[key].clone();
         let Fate::Down { reason, escalates } = fate else {
             unreachable!("only what is to stay down lies down");
         };
-        for member in self.dissolve(key) {
+        let members = self.dissolve(key);
+        let leaked = members.iter().copied();
+        let leaked = leaked.filter(|member| self.nodes[*member].leaks > 0);
+        let leaked: Vec<_> = leaked.map(|member| self.place(member)).collect();
+        for member in members {
+            self.nodes[member].fell_beside.clone_from(&leaked);
             if self.nodes[member].state != State::Down {
                 self.put_down(member, now, reason);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::exit::Exit;
 use crate::name::Name;
 use crate::path::Path;
+use crate::tree::action::Place;
 use crate::tree::evidence::{Cause, Evidence};
 use crate::tree::intensity::Window;
 use crate::tree::options::{GroupOptions, Kind, Options, Sequence, Stops};
@@ -99,8 +100,10 @@ pub(super) struct Node {
     pub(super) is_taken: bool,
     /// It was told to stop, and its turn to be asked has not come (R10).
     pub(super) is_held: bool,
-    /// All that was to be asked after it by its order was gone when it was asked.
-    pub(super) is_last: bool,
+    /// In which stop or fall all that was to be gone before it was asked was gone; 0 for none.
+    pub(super) was_last_in: u64,
+    /// Which stop those below it were told of last; 0 for none.
+    pub(super) stop_below: u64,
     /// Those whose turn may come when this node is out, returns or is asked. Bounded by one entry
     /// for each earlier sibling and each child.
     pub(super) waiters: Vec<usize>,
@@ -126,6 +129,8 @@ pub(super) struct Node {
 
     /// The fall it belongs to, until that has risen and started.
     pub(super) fall: Option<usize>,
+    /// What fell with its last incarnation and leaked. Bounded by the members of its group.
+    pub(super) fell_beside: Vec<Place>,
     pub(super) failures: u32,
     pub(super) last_delay: Duration,
     pub(super) restarts: u64,
@@ -200,7 +205,8 @@ impl Node {
             told: None,
             is_taken: false,
             is_held: false,
-            is_last: false,
+            was_last_in: 0,
+            stop_below: 0,
             waiters: Vec::new(),
             told_below: None,
             rung: Rung::None,
@@ -213,6 +219,7 @@ impl Node {
             leaks: 0,
             weight: Weight::default(),
             fall: None,
+            fell_beside: Vec::new(),
             failures: 0,
             last_delay: Duration::ZERO,
             restarts: 0,
@@ -241,7 +248,7 @@ impl Node {
         self.told = None;
         self.told_below = None;
         self.is_held = false;
-        self.is_last = false;
+        self.fell_beside = Vec::new();
         self.rung = Rung::None;
         self.condemned = None;
         self.healthy_at = None;
@@ -312,6 +319,15 @@ impl Node {
         matches!(self.told(), Some(Told::Terminate | Told::Remove))
     }
 
+    /// Whether it will start again after what it was told, if it was told anything.
+    pub(super) fn is_told_to_rise(&self) -> bool {
+        match self.told() {
+            Some(Told::Significant | Told::Terminate | Told::Remove) => false,
+            Some(Told::Itself | Told::Group) => self.options.rises_again(),
+            None | Some(Told::Restart | Told::Parent | Told::Tree) => true,
+        }
+    }
+
     pub(super) fn provides(&self) -> bool {
         self.options.stops == Stops::AfterUsers
     }
@@ -350,7 +366,9 @@ impl Node {
     fn is_finished(&self) -> bool {
         self.is_gone()
             && match self.state {
-                State::Done | State::Down => true,
+                State::Done => true,
+                // Its fall may have something left to do.
+                State::Down => self.fall.is_none(),
                 State::Dead | State::Canceled => self.is_taken,
                 State::Waiting
                 | State::Starting
@@ -406,6 +424,8 @@ pub(super) struct Fall {
     pub(super) top: usize,
     /// In order of declaration. Those that are down do not rise, but are waited for.
     pub(super) members: Vec<usize>,
+    /// Tells it from all other falls and stops.
+    pub(super) number: u64,
     /// How many members are not out yet.
     pub(super) outstanding: usize,
     pub(super) phase: Phase,

@@ -151,8 +151,8 @@ impl Core {
         if node.is_taken || node.told() == Some(Told::Remove) {
             return Err(Refusal::Stopping);
         }
-        if node.leaks > 0 {
-            return Err(Refusal::Leaked(self.leaked_in(slot)));
+        if let Some(leaked) = self.leak_at(slot) {
+            return Err(Refusal::Leaked(self.leaked_in(leaked)));
         }
         match node.state {
             State::Stopping => Err(Refusal::Stopping),
@@ -166,6 +166,15 @@ impl Core {
             State::Dead | State::Canceled if self.stays_down(slot) => Err(Refusal::Stopping),
             State::Dead | State::Canceled | State::Waiting | State::Done | State::Down => Ok(()),
         }
+    }
+
+    /// A leak that the next incarnation of a node must not run beside: its own, or of what fell with
+    /// its last one (R7).
+    fn leak_at(&self, slot: usize) -> Option<usize> {
+        let is_there = |place: &&Place| self.view(**place).is_some();
+        let beside = self.nodes[slot].fell_beside.iter().filter(is_there);
+        let mut places = std::iter::once(slot).chain(beside.map(|place| place.slot));
+        places.find(|slot| self.nodes[*slot].leaks > 0)
     }
 
     fn stays_down(&self, slot: usize) -> bool {
@@ -210,13 +219,9 @@ impl Core {
     fn start_alone(&mut self, slot: usize, now: Duration) {
         let by = self.nodes[slot].path.clone();
         self.tell_below(slot, now, &by);
-        if let Some(group) = self.nodes[slot].group {
-            for member in self.groups[group].members.clone() {
-                self.nodes[member].is_last = false;
-            }
-        }
         let node = &mut self.nodes[slot];
         node.told = None;
+        node.is_held = false;
         node.wait = Wait::Ending;
         if let Some(own) = node
             .windows

@@ -67,11 +67,9 @@ impl Core {
 
     /// Resets the members of a fall, all to start at one time: the pass plus the longest draw.
     fn rise(&mut self, key: usize, now: Duration, rng: &mut impl Rng) {
-        let rising = self.sort_out(key, now);
-        if rising.is_empty() {
-            self.falls.remove(key);
+        let Some(rising) = self.sort_out(key, now) else {
             return;
-        }
+        };
         let due = match self.falls[key].fate {
             Fate::RiseAtOnce => now,
             Fate::Rise | Fate::Down { .. } => {
@@ -92,8 +90,8 @@ impl Core {
     }
 
     /// Takes those out of a fall that do not rise with it: who is down stays so, and who was
-    /// ordered to start does so now. Returns the others.
-    fn sort_out(&mut self, key: usize, now: Duration) -> Vec<usize> {
+    /// ordered to start does so now. Returns the others; a fall of nobody is forgotten.
+    pub(super) fn sort_out(&mut self, key: usize, now: Duration) -> Option<Vec<usize>> {
         let mut rising = std::mem::take(&mut self.falls[key].members);
         let gone = rising.extract_if(.., |member| {
             matches!(self.nodes[*member].state, State::Down | State::Waiting)
@@ -107,7 +105,11 @@ impl Core {
             self.weigh(member);
             self.update(member);
         }
-        rising
+        if rising.is_empty() {
+            self.falls.remove(key);
+            return None;
+        }
+        Some(rising)
     }
 
     /// Draws a delay for each member that is dead, and returns the longest.

@@ -6,7 +6,7 @@ use crate::path::Path;
 use crate::tree::action::Action;
 use crate::tree::core::Core;
 use crate::tree::event::What;
-use crate::tree::node::Own;
+use crate::tree::node::{Fate, Own};
 use crate::tree::options::{Kind, Restart};
 use crate::tree::state::{Down, State, Told};
 
@@ -42,13 +42,16 @@ impl Core {
             Told::Parent
         };
         // A pool's child may be gone by now.
-        let Some(node) = self.nodes.get_mut(slot) else {
+        let Some(node) = self.nodes.get(slot) else {
             return;
         };
         if node.told_below >= Some(told) {
             return;
         }
+        let number = self.next_stop();
+        let node = &mut self.nodes[slot];
         node.told_below = Some(told);
+        node.stop_below = number;
         let mut child = node.links.last;
         while let Some(slot) = child {
             next.push((slot, told));
@@ -86,7 +89,10 @@ impl Core {
             State::Done => self.stop_done(slot, now, told),
             State::Dead | State::Canceled => match told {
                 Told::Tree => self.put_down(slot, now, Down::Stopped),
-                Told::Terminate | Told::Remove => self.put_down(slot, now, Down::Terminated),
+                Told::Terminate | Told::Remove => {
+                    self.put_down(slot, now, Down::Terminated);
+                    self.come_at_once(slot, now);
+                }
                 Told::Significant | Told::Itself | Told::Restart | Told::Group | Told::Parent => {}
             },
             State::Stopping | State::Down => {}
@@ -102,13 +108,28 @@ impl Core {
         }
     }
 
+    /// Lets what is below a node be asked that waited for its turn: an order does not wait.
+    fn come_at_once(&mut self, slot: usize, now: Duration) {
+        if self.nodes[slot].is_held {
+            self.come(slot, now);
+        }
+    }
+
     fn stop_done(&mut self, slot: usize, now: Duration, told: Told) {
+        let is_temporary = self.nodes[slot].options.restart == Restart::Temporary;
         match told {
+            Told::Group if is_temporary => {
+                self.put_down(slot, now, Down::Temporary);
+                self.stop_in_turn(slot, now);
+            }
             Told::Restart | Told::Group => {
                 self.set(slot, now, State::Canceled);
                 self.stop_in_turn(slot, now);
             }
-            Told::Terminate | Told::Remove => self.put_down(slot, now, Down::Terminated),
+            Told::Terminate | Told::Remove => {
+                self.put_down(slot, now, Down::Terminated);
+                self.come_at_once(slot, now);
+            }
             // What is below it is asked in its turn.
             Told::Parent | Told::Tree => self.stop_in_turn(slot, now),
             Told::Significant | Told::Itself => {}
@@ -178,6 +199,10 @@ impl Core {
         let top = parents
             .map(|slot| &self.nodes[slot])
             .find(|node| !node.is_taken);
-        top.is_none_or(|top| top.state != State::Down)
+        top.is_none_or(|top| {
+            let fate = top.fall.map(|key| &self.falls[key].fate);
+            let stays_down = matches!(fate, Some(Fate::Down { .. }));
+            top.state != State::Down && !stays_down && top.is_told_to_rise()
+        })
     }
 }

@@ -53,6 +53,7 @@ impl Core {
         if stops_alone || !provides && !in_order {
             return None;
         }
+        let number = self.stop_of(slot);
         let mut next = self.nodes[after].links.next;
         while let Some(later) = next {
             let other = &self.nodes[later];
@@ -62,12 +63,23 @@ impl Core {
             if !other.is_out && self.stops_with(later, slot) {
                 return Some(later);
             }
-            if other.is_last && (other.provides() || !provides) {
+            let was_last = number > 0 && other.was_last_in == number;
+            if was_last && (other.provides() || !provides) {
                 return None;
             }
             next = other.links.next;
         }
         None
+    }
+
+    /// The number of the stop or fall that takes a node, or 0 if it stops alone.
+    pub(super) fn stop_of(&self, slot: usize) -> u64 {
+        let node = &self.nodes[slot];
+        match (node.parent, node.fall) {
+            (Some(parent), _) if node.is_taken => self.nodes[parent].stop_below,
+            (_, Some(fall)) => self.falls[fall].number,
+            (_, None) => 0,
+        }
     }
 
     /// Whether the fall or stop that takes a node takes this sibling, too.
@@ -115,9 +127,12 @@ impl Core {
 
     /// Takes a node's turn: it is asked, and so are those below it that wait for nothing else.
     pub(super) fn come(&mut self, slot: usize, now: Duration) {
+        let number = self.stop_of(slot);
         let node = &mut self.nodes[slot];
         node.is_held = false;
-        node.is_last = true;
+        if !node.is_terminated() {
+            node.was_last_in = number;
+        }
         match self.nodes[slot].state {
             State::Starting | State::Healthy | State::Finishing => self.stop_live(slot, now),
             // A child that was declared while its parent was held, and has not started.
