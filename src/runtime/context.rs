@@ -10,7 +10,7 @@ use crate::runtime::child::Child;
 use crate::runtime::declare::{self, Group};
 use crate::runtime::error::{OwnError, RunError};
 use crate::runtime::incarnation::Life;
-use crate::runtime::orders::Node;
+use crate::runtime::orders::{Node, Target};
 use crate::runtime::owned::{self, Hold, Owned};
 use crate::runtime::pool::Pool;
 use crate::runtime::runnable::Runnable;
@@ -185,7 +185,7 @@ impl Context {
     #[must_use]
     pub fn parent(&self) -> Option<Node> {
         let parent = self.path().parent()?;
-        Some(self.node(parent.to_string()))
+        Some(self.node(Target::Path(parent.to_string())))
     }
 
     /// The sibling with this name, to give it orders. The root has none: such an order finds
@@ -193,13 +193,13 @@ impl Context {
     #[must_use]
     pub fn sibling(&self, name: &str) -> Node {
         self.node(match self.path().parent() {
-            Some(parent) => format!("{parent}.{name}"),
-            None => name.to_owned(),
+            Some(parent) if Name::parse(name).is_ok() => Target::Path(format!("{parent}.{name}")),
+            Some(_) | None => Target::Nowhere(name.to_owned()),
         })
     }
 
-    fn node(&self, path: String) -> Node {
-        Node::new(path, self.life.shared.clone(), Some(self.life.id()))
+    fn node(&self, target: Target) -> Node {
+        Node::new(target, self.life.shared.clone(), Some(self.life.id()))
     }
 
     /// The node's path.

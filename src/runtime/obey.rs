@@ -36,7 +36,7 @@ impl Processor {
             Ok(Some(accepted)) if self.takes(&accepted, by) => {
                 drop(reply.send(Ok(Effect::Accepted)));
             }
-            Ok(Some(accepted)) => self.wait_for(accepted, reply),
+            Ok(Some(accepted)) => self.wait_for(accepted, by, reply),
             Ok(None) => drop(reply.send(Ok(Effect::Visible))),
             Err(error) => drop(reply.send(Err(error))),
         });
@@ -69,15 +69,18 @@ impl Processor {
         by.is_some_and(|id| self.core.takes(accepted.place, id))
     }
 
-    fn wait_for(&mut self, accepted: Accepted, reply: Reply) {
+    fn wait_for(&mut self, accepted: Accepted, by: Option<Id>, reply: Reply) {
         let Accepted {
             place,
             path,
             kind,
             before,
         } = accepted;
-        let question = Question::Order(Pending::new(kind, &before, reply));
+        let question = Question::Order(Pending::new(kind, &before, by, reply));
         self.waits.ask(&mut self.core, place, &path, question);
+        if let Some(id) = by {
+            self.waits.note_giver(id, place);
+        }
     }
 
     fn replace(&mut self, place: Place, path: Path, spec: Spec) -> Result<(), OrderError> {
@@ -109,6 +112,7 @@ impl Processor {
                     .ok_or(OrderError::Gone { path: path.clone() })?;
                 Ok((place, path))
             }
+            Target::Nowhere(path) => Err(OrderError::NotFound { path: path.clone() }),
             Target::Path(text) => {
                 let not_found = || OrderError::NotFound { path: text.clone() };
                 let place = self.core.find(text).ok_or_else(not_found)?;

@@ -27,20 +27,20 @@ use crate::tree::{Id, OrderKind, Refusal, State, View};
 /// To pause a subtree, terminate its top; to resume it, start the top again.
 #[derive(Clone)]
 pub struct Node {
-    path: String,
+    target: Target,
     shared: Arc<Shared>,
     by: Option<Id>,
 }
 
 impl Node {
-    pub(super) const fn new(path: String, shared: Arc<Shared>, by: Option<Id>) -> Self {
-        Self { path, shared, by }
+    pub(super) const fn new(target: Target, shared: Arc<Shared>, by: Option<Id>) -> Self {
+        Self { target, shared, by }
     }
 
-    /// The path.
+    /// The path, as it was asked for.
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn path(&self) -> String {
+        self.target.to_string()
     }
 
     /// Starts the node, if it is done or down; if it waits for a backoff, it starts without delay,
@@ -78,27 +78,34 @@ impl Node {
     }
 
     fn order(&self, kind: OrderKind) -> Order {
-        let target = Target::Path(self.path.clone());
-        Order::give(&self.shared, target, Wish::Order(kind), self.by)
+        Order::give(
+            &self.shared,
+            self.target.clone(),
+            Wish::Order(kind),
+            self.by,
+        )
     }
 }
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Node").field(&self.path).finish()
+        f.debug_tuple("Node").field(&self.path()).finish()
     }
 }
 
 /// Whom an order is about.
+#[derive(Clone)]
 pub(crate) enum Target {
     Path(String),
     Place(Arc<Address>),
+    /// What cannot be, such as a sibling of the root.
+    Nowhere(String),
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path(path) => f.write_str(path),
+            Self::Path(path) | Self::Nowhere(path) => f.write_str(path),
             Self::Place(address) => write!(f, "{}", address.path),
         }
     }
@@ -128,14 +135,16 @@ pub(crate) struct Given {
 pub enum Effect {
     /// It is done.
     Visible,
-    /// It takes the incarnation that awaits it, which cannot see the end of it.
+    /// It will be done, and the incarnation that has given it is asked to stop: by the order itself,
+    /// or for another reason while it waited.
     Accepted,
 }
 
 /// An order that was given: a future of its effect. Dropping it takes nothing back.
 ///
 /// Given through a [`Context`](crate::Context) of an incarnation that the order stops, it resolves
-/// as [`Effect::Accepted`] at once, so that nobody waits for itself.
+/// as [`Effect::Accepted`] at once, and as soon as that incarnation is asked to stop for another
+/// reason, so that nobody waits for itself.
 ///
 /// # Examples
 ///
@@ -204,17 +213,24 @@ pub(crate) struct Pending {
     since: Id,
     /// Whether that was waiting to start.
     was_waiting: bool,
+    /// The incarnation through whose context it was given.
+    by: Option<Id>,
     reply: Reply,
 }
 
 impl Pending {
-    pub(super) fn new(kind: OrderKind, before: &View, reply: Reply) -> Self {
+    pub(super) fn new(kind: OrderKind, before: &View, by: Option<Id>, reply: Reply) -> Self {
         Self {
             kind,
             since: before.id,
             was_waiting: before.state == State::Waiting,
+            by,
             reply,
         }
+    }
+
+    pub(super) const fn by(&self) -> Option<Id> {
+        self.by
     }
 
     pub(super) fn is_dropped(&self) -> bool {
@@ -260,6 +276,12 @@ impl Pending {
             _ if self.since != view.id => Some(Err(OrderError::Overtaken { path: path() })),
             _ => None,
         }
+    }
+
+    /// Answers, now that who has given it is asked to stop.
+    pub(super) fn accepted(self) {
+        // Who does not wait any more need not be told.
+        drop(self.reply.send(Ok(Effect::Accepted)));
     }
 
     /// Answers, now that the place is gone.

@@ -182,6 +182,7 @@ impl Processor {
                     }
                 };
                 self.entries.returned(id, seat);
+                self.waits.forget_giver(id);
                 self.core.exited(now, id, exit, left);
             }
             Message::Ended(id) => self.core.ended(now, id),
@@ -279,7 +280,10 @@ impl Processor {
                 self.entries.start(&self.shared, start);
             }
             Action::Open(id) => self.entries.open(id),
-            Action::Ask(id) => self.entries.ask(id),
+            Action::Ask(id) => {
+                self.waits.asked(id);
+                self.entries.ask(id);
+            }
             Action::Abort(id) => self.entries.abort(id),
             Action::Changed(place) => {
                 if let Some(address) = self.entries.address(place) {
@@ -287,10 +291,12 @@ impl Processor {
                 }
             }
             Action::Forget { place, last } => {
-                if let Some(address) = self.entries.address(place) {
+                let address = self.entries.address(place).cloned();
+                // First, as whoever is answered asks its handle.
+                self.entries.forget(place, Ended::of(last));
+                if let Some(address) = address {
                     self.waits.forget(place, &address.path);
                 }
-                self.entries.forget(place, Ended::of(last));
             }
             Action::Free { parent, name } => self.entries.free(parent, &name),
             Action::Event(event) => observe::tell(&self.shared, event),

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use crate::runtime::error::SettleError;
 use crate::runtime::events::Events;
 use crate::runtime::mailbox::Message;
-use crate::runtime::orders::Node;
+use crate::runtime::orders::{Node, Target};
 use crate::runtime::shared::Shared;
 use crate::runtime::sync::{oneshot, watch};
 use crate::tree::{Failure, Report, Snapshot};
@@ -112,7 +112,8 @@ impl Tree {
     /// The node with this path, such as `root.pipeline.reader`, to give it orders.
     #[must_use]
     pub fn node(&self, path: impl Into<String>) -> Node {
-        Node::new(path.into(), self.handle.shared.clone(), None)
+        let target = Target::Path(path.into());
+        Node::new(target, self.handle.shared.clone(), None)
     }
 
     /// Waits until nothing more will happen by itself (R12): nothing is queued, and every node is

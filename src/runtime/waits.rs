@@ -6,12 +6,14 @@ use crate::path::Path;
 use crate::runtime::child::{Ended, Question, has_started};
 use crate::runtime::error::{FirstStartError, HealthyError};
 use crate::runtime::sync::oneshot;
-use crate::tree::{Core, Place, State, View};
+use crate::tree::{Core, Id, Place, State, View};
 
 /// Who waits for what. Bounded by the callers that wait.
 #[derive(Default)]
 pub(super) struct Waits {
     children: HashMap<Place, Vec<Question>>,
+    /// Whose orders are waited for, through a context of which incarnation.
+    givers: HashMap<Id, Vec<Place>>,
     settled: Vec<oneshot::Sender<()>>,
     ready: Vec<oneshot::Sender<()>>,
 }
@@ -31,10 +33,11 @@ impl Waits {
 
     /// Answers what a change of a place allows to answer.
     pub(super) fn changed(&mut self, core: &Core, place: Place, path: &Path) {
+        // What is gone is answered when it is forgotten.
+        let Some(view) = core.view(place) else { return };
         let Some(questions) = self.children.remove(&place) else {
             return;
         };
-        let Some(view) = core.view(place) else { return };
         let open = questions
             .into_iter()
             .filter_map(|question| answer(question, &view, path));
@@ -42,6 +45,39 @@ impl Waits {
         if !open.is_empty() {
             self.children.insert(place, open);
         }
+    }
+
+    /// Notes that somebody waits for an order about a place through a context of this incarnation.
+    pub(super) fn note_giver(&mut self, id: Id, place: Place) {
+        let children = &self.children;
+        let is_answered = |place: &Place| {
+            let questions = children.get(place).into_iter().flatten();
+            !questions
+                .into_iter()
+                .any(|question| question.is_given_by(id))
+        };
+        push(self.givers.entry(id).or_default(), place, is_answered);
+    }
+
+    /// Answers the orders that were given through a context of an incarnation that is asked to stop
+    /// now: it may be what they wait for.
+    pub(super) fn asked(&mut self, id: Id) {
+        for place in self.givers.remove(&id).into_iter().flatten() {
+            let questions = self.children.get_mut(&place);
+            for question in questions
+                .into_iter()
+                .flat_map(|questions| questions.extract_if(.., |question| question.is_given_by(id)))
+            {
+                if let Question::Order(pending) = question {
+                    pending.accepted();
+                }
+            }
+        }
+    }
+
+    /// Forgets who has given orders and is gone.
+    pub(super) fn forget_giver(&mut self, id: Id) {
+        self.givers.remove(&id);
     }
 
     /// Answers the orders for a place that is gone, and drops the other questions: the handle knows
@@ -92,6 +128,10 @@ impl Question {
         if let Self::Order(pending) = self {
             pending.gone(path);
         }
+    }
+
+    fn is_given_by(&self, id: Id) -> bool {
+        matches!(self, Self::Order(pending) if pending.by() == Some(id))
     }
 
     fn is_dropped(&self) -> bool {

@@ -123,8 +123,11 @@ impl Core {
             return false;
         }
         let fall = self.nodes[id.slot].fall;
-        above.any(|slot| slot == place.slot)
-            || fall.is_some() && fall == self.nodes[place.slot].fall
+        let target = self.nodes.get(place.slot);
+        let target = target.filter(|target| target.born == place.born);
+        target.is_some_and(|target| {
+            above.any(|slot| slot == place.slot) || fall.is_some() && fall == target.fall
+        })
     }
 
     fn orderable(&self, place: Place) -> Result<usize, Refusal> {
@@ -183,6 +186,10 @@ impl Core {
     }
 
     fn order_start(&mut self, slot: usize, now: Duration) {
+        let windows = self.nodes[slot].windows.as_mut();
+        if let Some(own) = windows.and_then(|windows| windows.own.as_mut()) {
+            own.empty();
+        }
         match self.nodes[slot].state {
             State::Waiting | State::Dead | State::Canceled => self.hurry_fall_of(slot),
             State::Done | State::Down => self.start_alone(slot, now),
@@ -223,13 +230,6 @@ impl Core {
         node.told = None;
         node.is_held = false;
         node.wait = Wait::Ending;
-        if let Some(own) = node
-            .windows
-            .as_mut()
-            .and_then(|windows| windows.own.as_mut())
-        {
-            own.empty();
-        }
         self.set(slot, now, State::Waiting);
         if self.nodes[slot].fall.is_none() {
             self.fall_alone(slot);
@@ -239,8 +239,11 @@ impl Core {
     /// Tells a node to stop by order, which comes before any order of stopping.
     fn tell_order(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
         self.tell(slot, now, told, by);
-        // A node that was down already is told nothing more; it may have to be forgotten.
-        self.update(slot);
+        // A node that was down already is told nothing more, and may have to be forgotten; a pool has
+        // forgotten its child by now.
+        if self.nodes.contains(slot) {
+            self.update(slot);
+        }
     }
 
     /// Forgets a node that was ordered to go, is out, and was not ordered to start since.

@@ -213,7 +213,8 @@ impl Core {
     /// Notes when the start of a node has taken too long.
     fn limit_start(&mut self, slot: usize, now: Duration) {
         let node = &mut self.nodes[slot];
-        let limit = node.options.start_timeout;
+        // Who was told to stop before has all the time that its stop leaves.
+        let limit = node.options.start_timeout.filter(|_| node.told.is_none());
         if let Some(due) = limit.map(|limit| now.saturating_add(limit)) {
             node.start_due = Some(due);
             self.deadlines.insert(due, Due::Start(slot));
