@@ -7,13 +7,13 @@ use crate::runtime::child::Question;
 use crate::runtime::error::OrderError;
 use crate::runtime::orders::{Effect, Given, Pending, Reply, Target, Wish, refused};
 use crate::runtime::panics::{drop_shielded, shield};
-use crate::runtime::processor::Processor;
+use crate::runtime::processor::{Next, Processor};
 use crate::runtime::runnable::Spec;
 use crate::tree::{Id, OrderKind, Place, View};
 
 impl Processor {
     /// Takes an order, and answers it as soon as its effect is visible.
-    pub(super) fn order(&mut self, now: Duration, given: Given) {
+    pub(super) fn order(&mut self, now: Duration, given: Given) -> Next {
         let Given {
             target,
             wish,
@@ -31,7 +31,9 @@ impl Processor {
                 Err(error)
             }
         };
-        // Whoever is answered wakes up, which runs code of the user's.
+        // Whoever is answered finds it done.
+        let next = self.act();
+        // And wakes up, which runs code of the user's.
         let _ = shield(|| match result {
             Ok(Some(accepted)) if self.takes(&accepted, by) => {
                 drop(reply.send(Ok(Effect::Accepted)));
@@ -40,6 +42,7 @@ impl Processor {
             Ok(None) => drop(reply.send(Ok(Effect::Visible))),
             Err(error) => drop(reply.send(Err(error))),
         });
+        next
     }
 
     fn obey(

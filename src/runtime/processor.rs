@@ -58,7 +58,7 @@ pub(crate) enum Throws {
 
 /// Whether the processor goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     Go,
     /// The tree has ended, or nobody holds it any more.
     End,
@@ -194,7 +194,7 @@ impl Processor {
                 self.core.owned_panicked(now, id, panic);
             }
             Message::Ask { address, question } => self.hear(&address, question),
-            Message::Order(given) => self.order(now, *given),
+            Message::Order(given) => return self.order(now, *given),
             Message::Settled(reply) => self.waits.wait_settled(reply),
             Message::Ready(reply) => self.waits.wait_ready(reply),
             Message::Snapshot(reply) => {
@@ -254,7 +254,7 @@ impl Processor {
     }
 
     /// Does every action that the core has ready.
-    fn act(&mut self) -> Next {
+    pub(super) fn act(&mut self) -> Next {
         while let Some(action) = self.core.next_action() {
             match action {
                 Action::End(result) => return self.end(result),

@@ -285,16 +285,22 @@ impl Core {
         }
     }
 
-    /// Puts a node into a state.
+    /// Puts a node into a state, and says so.
     pub(super) fn set(&mut self, slot: usize, now: Duration, state: State) {
+        self.put(slot, now, state);
+        self.changed(slot);
+    }
+
+    /// Puts a node into a state.
+    pub(super) fn put(&mut self, slot: usize, now: Duration, state: State) {
         let node = &mut self.nodes[slot];
+        node.was_ready |= matches!(state, State::Healthy | State::Done);
         if node.state != state {
             node.state = state;
             node.since = now;
             self.moved(slot, now);
         }
         self.weigh(slot);
-        self.changed(slot);
     }
 
     /// Brings what depends on a node's state alone up to date.

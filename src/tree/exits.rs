@@ -77,7 +77,6 @@ impl Core {
             return;
         }
         node.healthy_at = Some(now);
-        node.was_ready = true;
         node.memories = None;
         if matches!(node.first, First::Pending) {
             node.first = First::Healthy;

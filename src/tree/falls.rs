@@ -290,8 +290,11 @@ impl Core {
         let leaked: Vec<_> = leaked.map(|member| self.place(member)).collect();
         for member in members {
             self.nodes[member].fell_beside.clone_from(&leaked);
-            if self.nodes[member].state != State::Down {
-                self.put_down(member, now, reason);
+            match self.nodes[member].state {
+                State::Down => {}
+                // It was ordered to start meanwhile.
+                State::Waiting if leaked.is_empty() => self.start_now(member, now),
+                _ => self.put_down(member, now, reason),
             }
             self.weigh(member);
             self.update(member);

@@ -99,8 +99,7 @@ impl Core {
         for member in gone.collect::<Vec<_>>() {
             self.nodes[member].fall = None;
             if self.nodes[member].state == State::Waiting {
-                self.reset(member, now, now);
-                self.starts.push_back(self.id(member));
+                self.start_now(member, now);
             }
             self.weigh(member);
             self.update(member);
@@ -110,6 +109,12 @@ impl Core {
             return None;
         }
         Some(rising)
+    }
+
+    /// Starts a node that was ordered to, now that all that fell with it has ended.
+    pub(super) fn start_now(&mut self, slot: usize, now: Duration) {
+        self.reset(slot, now, now);
+        self.starts.push_back(self.id(slot));
     }
 
     /// Draws a delay for each member that is dead, and returns the longest.
@@ -180,7 +185,8 @@ impl Core {
         let Some(node) = present.filter(|node| node.state == State::Waiting) else {
             return;
         };
-        if node.wait == Wait::InOrder && !self.is_its_turn(slot) {
+        let waits_in_order = node.wait == Wait::InOrder && !self.is_its_turn(slot);
+        if waits_in_order || self.waits_for_its_pool(slot) {
             return;
         }
         let node = &mut self.nodes[slot];
@@ -190,7 +196,7 @@ impl Core {
         let (attempt, last_exit) = (node.attempt(), node.evidence.clone());
         let was_open = std::mem::take(&mut node.is_open);
         let (kind, health) = (node.options.kind, node.options.health);
-        self.set(slot, now, State::Starting);
+        self.put(slot, now, State::Starting);
         self.update(slot);
         self.tell_event(slot, now, What::Starting { attempt });
         if was_open {
@@ -204,10 +210,28 @@ impl Core {
                 last_exit,
             },
         });
+        // Only now: whoever hears it finds that it runs.
+        self.changed(slot);
         self.limit_start(slot, now);
+        if kind == Kind::Pool {
+            self.start_pooled(slot);
+        }
         if kind == Kind::Pool || health == Health::AtStart {
             self.become_healthy(slot, now);
         }
+    }
+
+    /// Whether a child was started in a pool that has not started itself.
+    fn waits_for_its_pool(&self, slot: usize) -> bool {
+        let parent = self.nodes[slot].parent;
+        parent.is_some_and(|parent| self.nodes[parent].state == State::Waiting)
+    }
+
+    /// Queues what was started in a pool before it started itself.
+    fn start_pooled(&mut self, slot: usize) {
+        let waiting = self.children(slot);
+        let waiting: Vec<_> = waiting.map(|child| self.id(child)).collect();
+        self.starts.extend(waiting);
     }
 
     /// Notes when the start of a node has taken too long.
