@@ -29,6 +29,10 @@ impl Deadlines {
         self.0.remove(&(at, due));
     }
 
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     pub(super) fn first(&self) -> Option<Duration> {
         self.0.first().map(|(at, _)| *at)
     }

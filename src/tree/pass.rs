@@ -185,8 +185,13 @@ impl Core {
         let Some(node) = present.filter(|node| node.state == State::Waiting) else {
             return;
         };
-        let waits_in_order = node.wait == Wait::InOrder && !self.is_its_turn(slot);
-        if waits_in_order || self.waits_for_its_pool(slot) {
+        let is_due = match node.wait {
+            Wait::Queued | Wait::Backoff => !self.waits_for_its_pool(slot),
+            Wait::InOrder => self.is_its_turn(slot),
+            // It was queued before, and ordered down and up again: its next incarnation starts.
+            Wait::Ending => false,
+        };
+        if !is_due {
             return;
         }
         let node = &mut self.nodes[slot];

@@ -112,6 +112,7 @@ impl Core {
         };
         self.list_leaks();
         self.course = Course::Ended;
+        self.deadlines.clear();
         self.ready.clear();
         self.turns.clear();
         self.removals.clear();
