@@ -9,7 +9,8 @@ use crate::runtime::error::{FirstStartError, HealthyError};
 use crate::runtime::mailbox::Message;
 #[cfg(doc)]
 use crate::runtime::orders::Node;
-use crate::runtime::orders::{Order, Pending, Target, Wish};
+use crate::runtime::orders::{Order, Target, Wish};
+use crate::runtime::pending::Pending;
 use crate::runtime::runnable::Runnable;
 use crate::runtime::shared::Shared;
 use crate::runtime::sync::oneshot;

@@ -3,6 +3,7 @@
 mod address;
 mod child;
 mod clock;
+mod configured;
 mod context;
 mod declare;
 mod entries;
@@ -17,6 +18,7 @@ mod observe;
 mod orders;
 mod owned;
 mod panics;
+mod pending;
 mod pool;
 mod processor;
 mod runnable;
@@ -30,6 +32,7 @@ mod waits;
 
 pub use self::child::{Child, Ended};
 pub use self::clock::{Clock, Hand};
+pub use self::configured::Configured;
 pub use self::context::Context;
 pub use self::declare::Group;
 pub use self::error::{
@@ -41,6 +44,6 @@ pub use self::interpose::Run;
 pub use self::orders::{Effect, Node, Order};
 pub use self::owned::{Hold, Owned};
 pub use self::pool::Pool;
-pub use self::runnable::{Configured, Method, RunOnce, Runnable, Spec, method, once, runnable};
+pub use self::runnable::{Method, RunOnce, Runnable, Spec, method, once, runnable};
 pub use self::supervisor::{Supervisor, run};
 pub use self::tree::{Ending, Tree};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::tree::core::Core;
 use crate::tree::event::What;
 use crate::tree::evidence::{Cause, Evidence};
+use crate::tree::group::Fate;
 use crate::tree::intensity::{Budget, Intensity, Scope, Verdict, Window};
-use crate::tree::node::Fate;
 use crate::tree::options::OnSpent;
 use crate::tree::state::Down;
 

@@ -1,7 +1,8 @@
 //! The counters that make an exit O(1) amortised: who is out, who is counted, who is settled.
 
 use crate::tree::core::Core;
-use crate::tree::node::{Phase, Weight};
+use crate::tree::group::Phase;
+use crate::tree::node::Weight;
 use crate::tree::options::Kind;
 use crate::tree::state::{State, Told};
 use crate::tree::stop::Course;

@@ -3,7 +3,8 @@
 use crate::name::Name;
 use crate::tree::action::Action;
 use crate::tree::core::Core;
-use crate::tree::node::{Links, Memory, Node, Weight};
+use crate::tree::memory::Memory;
+use crate::tree::node::{Links, Node, Weight};
 use crate::tree::options::Kind;
 
 impl Core {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::tree::options::Options;
+
 /// At most so many restarts within a time: a budget (R9).
 ///
 /// What counts is each exit that is read as dead; planned restarts, orders and those that merely
@@ -212,5 +214,32 @@ impl Window {
     /// Forgets all deaths.
     pub(super) fn empty(&mut self) {
         self.deaths.clear();
+    }
+}
+
+/// The budgets of one node.
+#[derive(Clone, Debug)]
+pub(super) struct Windows {
+    pub(super) own: Option<Window>,
+    pub(super) children: Option<Window>,
+}
+
+impl Windows {
+    pub(super) fn of(options: &Options) -> Option<Box<Self>> {
+        let own = options.intensity.map(Window::new);
+        let children = options.children_intensity.map(Window::new);
+        (own.is_some() || children.is_some()).then(|| Box::new(Self { own, children }))
+    }
+
+    /// Takes the count of each budget that is the same as before.
+    pub(super) fn keep(&mut self, old: Self) {
+        let keep = |new: &mut Option<Window>, old: Option<Window>| {
+            let intensity = new.as_ref().map(Window::intensity);
+            if old.as_ref().map(Window::intensity) == intensity {
+                *new = old;
+            }
+        };
+        keep(&mut self.own, old.own);
+        keep(&mut self.children, old.children);
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::tree::core::Core;
 use crate::tree::deadlines::Due;
-use crate::tree::node::{Node, Own, Phase, Weight};
+use crate::tree::group::Phase;
+use crate::tree::node::{Node, Own, Weight};
 use crate::tree::options::Kind;
 use crate::tree::state::{Rung, State, Wait};
 

@@ -9,8 +9,9 @@ use crate::name::Name;
 use crate::path::Path;
 use crate::tree::action::Place;
 use crate::tree::evidence::{Cause, Evidence};
-use crate::tree::intensity::Window;
-use crate::tree::options::{GroupOptions, Kind, Options, Sequence, Stops};
+use crate::tree::intensity::Windows;
+use crate::tree::memory::Memories;
+use crate::tree::options::{Kind, Options, Stops};
 use crate::tree::signal::Intent;
 use crate::tree::state::{Down, Rung, State, Told, Wait};
 
@@ -51,30 +52,6 @@ pub(super) struct Weight {
     pub(super) unsettled: bool,
     /// It keeps the tree from being ready.
     pub(super) unready: bool,
-}
-
-/// The attempts of a node and of those below it, kept by name over a restart (R8).
-#[derive(Clone, Debug, Default)]
-pub(super) struct Memory {
-    pub(super) failures: u32,
-    pub(super) last_delay: Duration,
-    pub(super) children: Memories,
-}
-
-pub(super) type Memories = BTreeMap<Name, Memory>;
-
-/// Deep memories are taken apart level by level, so that no depth overflows the stack.
-impl Drop for Memory {
-    fn drop(&mut self) {
-        let mut levels = vec![std::mem::take(&mut self.children)];
-        while let Some(level) = levels.pop() {
-            levels.extend(
-                level
-                    .into_values()
-                    .map(|mut memory| std::mem::take(&mut memory.children)),
-            );
-        }
-    }
 }
 
 /// A node of the tree.
@@ -157,33 +134,6 @@ pub(super) struct Node {
     pub(super) was_up: bool,
     /// Its children by name, made when somebody looks for one of many.
     pub(super) names: Option<BTreeMap<Name, usize>>,
-}
-
-/// The budgets of one node.
-#[derive(Clone, Debug)]
-pub(super) struct Windows {
-    pub(super) own: Option<Window>,
-    pub(super) children: Option<Window>,
-}
-
-impl Windows {
-    pub(super) fn of(options: &Options) -> Option<Box<Self>> {
-        let own = options.intensity.map(Window::new);
-        let children = options.children_intensity.map(Window::new);
-        (own.is_some() || children.is_some()).then(|| Box::new(Self { own, children }))
-    }
-
-    /// Takes the count of each budget that is the same as before.
-    fn keep(&mut self, old: Self) {
-        let keep = |new: &mut Option<Window>, old: Option<Window>| {
-            let intensity = new.as_ref().map(Window::intensity);
-            if old.as_ref().map(Window::intensity) == intensity {
-                *new = old;
-            }
-        };
-        keep(&mut self.own, old.own);
-        keep(&mut self.children, old.children);
-    }
 }
 
 impl Node {
@@ -396,65 +346,4 @@ impl Node {
             self.last_delay = Duration::ZERO;
         }
     }
-}
-
-/// Members that were declared together under a label.
-#[derive(Clone, Debug)]
-pub(super) struct Group {
-    pub(super) label: Name,
-    pub(super) options: GroupOptions,
-    /// In order of declaration.
-    pub(super) members: Vec<usize>,
-    pub(super) window: Option<Window>,
-    /// How many members were neither healthy, done nor down so far: while there are any, the group
-    /// is in its start phase (R10b).
-    pub(super) unstarted: usize,
-}
-
-impl Group {
-    pub(super) fn is_in_order(&self) -> bool {
-        self.options.sequence == Sequence::InOrder
-    }
-}
-
-/// A node that died and those that fell with it: the unit of a restart (R6, R7).
-#[derive(Clone, Debug)]
-pub(super) struct Fall {
-    /// The member that fell for itself, first.
-    pub(super) top: usize,
-    /// In order of declaration. Those that are down do not rise, but are waited for.
-    pub(super) members: Vec<usize>,
-    /// Tells it from all other falls and stops.
-    pub(super) number: u64,
-    /// How many members are not out yet.
-    pub(super) outstanding: usize,
-    pub(super) phase: Phase,
-    /// The earliest time of the rise that the fall has been given.
-    pub(super) not_before: Duration,
-    pub(super) fate: Fate,
-}
-
-/// What becomes of a fall when all of it has ended.
-#[derive(Clone, Debug)]
-pub(super) enum Fate {
-    /// It rises, after a backoff.
-    Rise,
-    /// It rises without a delay, by order.
-    RiseAtOnce,
-    /// It stays down, and its top escalates if there is evidence for it.
-    Down {
-        reason: Down,
-        escalates: Option<Arc<Evidence>>,
-    },
-}
-
-/// Where a fall stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Something of it has not ended.
-    Falling,
-    /// All of it has ended; the pass raises it in this turn.
-    Ready(u64),
-    /// It was reset and starts at this time.
-    Rising(Duration),
 }

@@ -12,7 +12,8 @@ use crate::path::Path;
 use crate::tree::action::{Action, Id, Place};
 use crate::tree::core::Core;
 use crate::tree::event::What;
-use crate::tree::node::{Fate, Own};
+use crate::tree::group::Fate;
+use crate::tree::node::Own;
 use crate::tree::options::Options;
 use crate::tree::state::{State, Told, Wait};
 

@@ -9,7 +9,8 @@ use crate::tree::core::Core;
 use crate::tree::deadlines::Due;
 use crate::tree::event::What;
 use crate::tree::evidence::Cause;
-use crate::tree::node::{Fate, Own, Phase};
+use crate::tree::group::{Fate, Phase};
+use crate::tree::node::Own;
 use crate::tree::options::{Health, Kind};
 use crate::tree::state::{State, Wait};
 

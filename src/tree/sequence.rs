@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::tree::core::Core;
 use crate::tree::evidence::Evidence;
-use crate::tree::node::{Fate, Group};
+use crate::tree::group::Fate;
 use crate::tree::state::{Down, State, Wait};
 
 impl Core {
@@ -89,15 +89,5 @@ impl Core {
             escalates: Some(evidence),
         };
         self.fall_together(slot, members, now, Duration::ZERO, fate);
-    }
-}
-
-impl Group {
-    /// Its members that are not down, and this one.
-    pub(super) fn standing(&self, state: impl Fn(usize) -> State, one: usize) -> Vec<usize> {
-        let members = self.members.iter().copied();
-        members
-            .filter(|member| *member == one || state(*member) != State::Down)
-            .collect()
     }
 }

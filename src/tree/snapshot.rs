@@ -9,8 +9,9 @@ use crate::path::Path;
 use crate::tree::action::{Id, Place};
 use crate::tree::core::Core;
 use crate::tree::evidence::Evidence;
+use crate::tree::group::Phase;
 use crate::tree::intensity::Budget;
-use crate::tree::node::{First, Node, Own, Phase};
+use crate::tree::node::{First, Node, Own};
 use crate::tree::options::Kind;
 use crate::tree::state::{Down, Rung, State, Told, Wait};
 

@@ -6,7 +6,8 @@ use crate::path::Path;
 use crate::tree::action::Action;
 use crate::tree::core::Core;
 use crate::tree::event::What;
-use crate::tree::node::{Fate, Own};
+use crate::tree::group::Fate;
+use crate::tree::node::Own;
 use crate::tree::options::{Kind, Restart};
 use crate::tree::state::{Down, State, Told};
 

@@ -32,6 +32,10 @@ impl Core {
         if self.nodes[parent].is_held {
             return Some(parent);
         }
+        if node.state == State::Waiting {
+            // It was declared by a held node: what has not started serves nobody.
+            return None;
+        }
         if node.provides() && node.is_taken && self.may_use(parent) {
             return Some(parent);
         }

@@ -97,7 +97,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a parent that is done does not hear that its child escalates",
-        file: "src/tree/falls.rs",
+        file: "src/tree/escalation.rs",
         old: "(State::Done, _) | (State::Healthy, Kind::Pool) => self.die_of(parent, now, cause),",
         new: "(State::Done, _) => {}
             (State::Healthy, Kind::Pool) => self.die_of(parent, now, cause),",

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::tree::node::{Own, Phase};
+use crate::tree::group::{Fate, Phase};
+use crate::tree::node::{Node, Own};
 use crate::tree::tests::world::World;
 
 /// All that the future of a tree depends on, times relative to now and without the numbers of
@@ -10,12 +11,17 @@ use crate::tree::tests::world::World;
 pub(super) fn essence(world: &World) -> String {
     let core = &world.core;
     let mut text = format!(
-        "{:?} {}",
+        "{:?} {} {}",
         core.stop_deadline().map(|at| at.checked_sub(world.now)),
-        core.is_stopping()
+        core.is_stopping(),
+        core.has_started,
     );
     for slot in core.subtree(core.root) {
         text.push_str(&Essence(world, slot).to_string());
+    }
+    for (id, path) in &core.abandoned {
+        let living = world.laws.living.get(&id.incarnation);
+        text += &format!("|{path} {:?}", living.map(|living| living.has_returned));
     }
     let pass = core.ready.due().map(|due| due - world.now);
     text + &format!("{pass:?} {} {}", core.ready.is_empty(), core.has_ended())
@@ -45,18 +51,74 @@ impl fmt::Display for Essence<'_> {
             node.healthy_at.is_some(),
             node.memories.is_some()
         )?;
-        if let Some(fall) = node.fall.map(|fall| &world.core.falls[fall]) {
-            let due = match fall.phase {
-                Phase::Rising(due) => Some(due - world.now),
-                Phase::Falling | Phase::Ready(_) => None,
-            };
-            let not_before = fall.not_before.saturating_sub(world.now);
+        self.write_order(f, node)?;
+        self.write_budgets(f)?;
+        self.write_fall(f, node)
+    }
+}
+
+impl Essence<'_> {
+    /// What it waits for, and who waits for it.
+    fn write_order(&self, f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
+        let Self(world, slot) = self;
+        write!(f, " {:?} {:?} {:?}", node.wait, node.down, node.intent)?;
+        let was_last = node.was_last_in > 0 && node.was_last_in == world.core.stop_of(*slot);
+        write!(
+            f,
+            " {} {} {} {}",
+            node.is_taken, node.is_held, was_last, node.was_up
+        )?;
+        for waiter in &node.waiters {
+            let waiter = world.core.nodes.get(*waiter);
+            let waiter = waiter.filter(|waiter| waiter.is_held);
             write!(
                 f,
-                " {due:?} {not_before:?} {} {}",
-                fall.members.len(),
-                fall.outstanding
+                " <{}",
+                waiter.map_or("-", |waiter| waiter.path.name().as_str())
             )?;
+        }
+        for place in &node.fell_beside {
+            let leaked = world.core.nodes.get(place.slot);
+            let leaked = leaked.filter(|leaked| leaked.born == place.born && leaked.leaks > 0);
+            write!(
+                f,
+                " >{}",
+                leaked.map_or("-", |leaked| leaked.path.name().as_str())
+            )?;
+        }
+        let start_due = node.start_due.map(|due| due - world.now);
+        write!(f, " {start_due:?} {}", node.next_options.is_some())
+    }
+
+    /// The windows of explored trees are so long that nothing gets too old to count.
+    fn write_budgets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(world, slot) = *self;
+        for budget in world.core.budgets(slot, world.now) {
+            write!(f, " {:?}{}", budget.scope, budget.left)?;
+        }
+        Ok(())
+    }
+
+    fn write_fall(&self, f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
+        let Self(world, _) = self;
+        let Some(fall) = node.fall.map(|fall| &world.core.falls[fall]) else {
+            return Ok(());
+        };
+        let phase = match fall.phase {
+            Phase::Rising(due) => format!("{:?}", due - world.now),
+            Phase::Falling => "falling".to_owned(),
+            Phase::Ready(_) => "ready".to_owned(),
+        };
+        let fate = match &fall.fate {
+            Fate::Rise => "rise".to_owned(),
+            Fate::RiseAtOnce => "at once".to_owned(),
+            Fate::Down { reason, escalates } => format!("{reason} {}", escalates.is_some()),
+        };
+        let not_before = fall.not_before.saturating_sub(world.now);
+        write!(f, " {phase} {fate} {not_before:?} {}", fall.outstanding)?;
+        for member in &fall.members {
+            let is_top = fall.top == *member;
+            write!(f, " {} {is_top}", world.core.nodes[*member].path.name())?;
         }
         Ok(())
     }

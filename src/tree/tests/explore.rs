@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::tree::options::{AtRoot, Strategy};
 use crate::tree::tests::essence::essence;
-use crate::tree::tests::histories::{Choice, Part, Shape, apply, choices, comes_to_rest};
+use crate::tree::tests::histories::{Choice, apply, choices, comes_to_rest};
+use crate::tree::tests::shape::{Part, Shape};
 use crate::tree::tests::world::{World, secs};
 
 const CHAIN: &[Part] = &[Part::Child("root", "a"), Part::Child("a", "b")];
@@ -56,7 +57,7 @@ struct Visited {
 
 /// Visits every state that can be reached in so many steps, once: two histories that end in the
 /// same essence have the same future.
-fn explore(label: &str, shape: Shape, first: World, depth: usize) {
+pub(super) fn explore(label: &str, shape: Shape, first: World, depth: usize) {
     let mut known = BTreeMap::from([(essence(&first), 0)]);
     let mut all = vec![Visited {
         world: first,
@@ -70,6 +71,13 @@ fn explore(label: &str, shape: Shape, first: World, depth: usize) {
             for choice in choices(&all[at].world, &shape) {
                 let visited = follow(&all[at], &shape, choice);
                 let index = *known.entry(essence(&visited.world)).or_insert(all.len());
+                let is_refused = visited.world.laws.log.is_empty();
+                if is_refused && matches!(choice, Choice::Order(..)) {
+                    assert_eq!(
+                        index, at,
+                        "R16: {choice:?} is refused and changes something"
+                    );
+                }
                 all[at].next.push(index);
                 if index == all.len() {
                     let trace = Trace(&visited.history);
@@ -99,7 +107,7 @@ fn steps_more() -> usize {
 }
 
 /// Explores a tree of which all nodes are healthy at first.
-fn explore_up(label: &str, shape: Shape, depth: usize) {
+pub(super) fn explore_up(label: &str, shape: Shape, depth: usize) {
     explore(label, shape, shape.up(), depth);
 }
 

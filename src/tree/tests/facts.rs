@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::exit::Exit;
 use crate::path::Path;
-use crate::tree::action::Id;
+use crate::tree::action::{Id, Place};
+use crate::tree::orders::{OrderKind, Refusal};
 use crate::tree::signal::Signal;
 use crate::tree::tests::world::{World, failure, panic};
 
@@ -109,6 +110,20 @@ impl World {
                 self.exits(living.id, Exit::Returned, 0);
             }
         }
+    }
+
+    /// It is ordered to do something. A refused order changes nothing, and is no event.
+    pub(super) fn order(&mut self, place: Place, order: OrderKind) -> Result<(), Refusal> {
+        let before = self.laws.log.len();
+        let answer = self.tell(|core, now| core.order(now, place, order));
+        let events = self.laws.log.len() - before;
+        assert!(answer.is_ok() || events == 0, "R16: refused, and yet done");
+        answer
+    }
+
+    pub(super) fn ordered(&mut self, node: &str, order: OrderKind) -> Result<(), Refusal> {
+        let place = self.core.place(self.id(node).slot);
+        self.order(place, order)
     }
 
     pub(super) fn stop(&mut self) {

@@ -3,33 +3,18 @@
 use std::time::Duration;
 
 use crate::exit::Exit;
-use crate::tree::action::Id;
-use crate::tree::backoff::Backoff;
+use crate::tree::action::{Id, Place};
 use crate::tree::node::Node;
-use crate::tree::options::{AtRoot, Grace, Kind, Options, Restart, Settings, Strategy};
+use crate::tree::options::{Kind, Restart, Sequence, Strategy};
+use crate::tree::orders::OrderKind;
 use crate::tree::signal::Signal;
 use crate::tree::state::{Rung, State};
 use crate::tree::tests::laws::Living;
-use crate::tree::tests::world::{World, failure, name, plain, secs};
+use crate::tree::tests::shape::{Part, Shape};
+use crate::tree::tests::world::{World, failure, name};
 
 /// More rounds than a tree needs to come to rest once nothing fails any more.
 const ROUNDS_MAX: usize = 200;
-
-/// What a node's code declares, each time it runs.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Part {
-    Child(&'static str, &'static str),
-    Group(&'static str, Strategy, &'static [&'static str]),
-}
-
-/// A tree to explore: the declarations in it, and how long its nodes wait before they rise.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
-    pub(super) parts: &'static [Part],
-    pub(super) delay: Duration,
-    pub(super) gc_interval: Duration,
-    pub(super) at_root: AtRoot,
-}
 
 /// One step of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,73 +29,10 @@ pub(super) enum Choice {
     Restart(Id),
     OwnedPanic(Id),
     End(Id),
+    Order(Place, OrderKind),
     Time,
     Stop,
     StopNow,
-}
-
-impl Shape {
-    pub(super) const fn new(parts: &'static [Part]) -> Self {
-        Self {
-            parts,
-            delay: Duration::ZERO,
-            gc_interval: Duration::ZERO,
-            at_root: AtRoot::Fail,
-        }
-    }
-
-    pub(super) fn world(&self, seed: u64) -> World {
-        let settings = Settings {
-            gc_interval: self.gc_interval,
-            leak_after: secs(1),
-            escalations: self.at_root,
-            start: self.at_root,
-        };
-        World::seeded(settings, self.options(), seed)
-    }
-
-    /// The tree with all its nodes healthy.
-    pub(super) fn up(&self) -> World {
-        let mut world = self.world(0);
-        let sets_up = |choice: &Choice| matches!(choice, Choice::Declare(_) | Choice::Healthy(_));
-        while let Some(choice) = choices(&world, self).into_iter().find(sets_up) {
-            apply(&mut world, self, choice);
-        }
-        world
-    }
-
-    /// All rows of failures are kept, so that a node's past shows in its attempt alone.
-    pub(super) fn options(&self) -> Options {
-        let backoff = Backoff::constant(self.delay).reset_after(Duration::MAX);
-        Options {
-            grace: Grace::For(secs(1)),
-            backoff,
-            ..plain()
-        }
-    }
-
-    /// A node is what its name says.
-    fn options_of(&self, node: &str) -> Options {
-        let plain = self.options();
-        match node {
-            "pool" => Options {
-                kind: Kind::Pool,
-                ..plain
-            },
-            "temporary" => Options {
-                restart: Restart::Temporary,
-                ..plain
-            },
-            _ => plain,
-        }
-    }
-
-    fn declares(&self, node: &str) -> impl Iterator<Item = Part> {
-        let parts = self.parts.iter().copied();
-        parts.filter(move |part| match part {
-            Part::Child(parent, _) | Part::Group(parent, ..) => *parent == node,
-        })
-    }
 }
 
 /// All that can happen next. A stop is the last of it, so that it can be left out.
@@ -129,19 +51,34 @@ pub(super) fn choices(world: &World, shape: &Shape) -> Vec<Choice> {
         choices.push(Choice::Time);
     }
     if world.laws.result.is_none() {
-        choices.push(if world.core.is_stopping() {
-            Choice::StopNow
+        if world.core.is_stopping() {
+            choices.push(Choice::StopNow);
         } else {
-            Choice::Stop
-        });
+            choices.extend(orders(world, shape));
+            choices.push(Choice::Stop);
+        }
     }
     choices
+}
+
+/// Each order for each node but the root, allowed or not.
+pub(super) fn orders(world: &World, shape: &Shape) -> Vec<Choice> {
+    let nodes = world.core.nodes.iter().skip(1);
+    let places = nodes.map(|(slot, _)| world.core.place(slot));
+    let orders = places.flat_map(|place| {
+        let orders = shape.orders.iter();
+        orders.map(move |order| Choice::Order(place, *order))
+    });
+    orders.collect()
 }
 
 fn choices_of(world: &World, shape: &Shape, living: &Living, choices: &mut Vec<Choice>) {
     let id = living.id;
     if living.has_returned {
         return choices.push(Choice::End(id));
+    }
+    if world.core.abandoned.contains_key(&id) || world.core.has_ended() {
+        return choices.extend([Choice::Return(id), Choice::FailLeaving(id)]);
     }
     let node = &world.core.nodes[id.slot];
     if may_declare(world, shape, node) {
@@ -151,6 +88,9 @@ fn choices_of(world: &World, shape: &Shape, living: &Living, choices: &mut Vec<C
         State::Starting | State::Healthy | State::Finishing => {
             if node.state == State::Starting {
                 choices.push(Choice::Healthy(id));
+            }
+            if node.options.restart == Restart::Transient {
+                choices.push(Choice::Return(id));
             }
             choices.extend([
                 Choice::Finish(id),
@@ -197,6 +137,8 @@ pub(super) fn apply(world: &mut World, shape: &Shape, choice: Choice) {
         Choice::Restart(id) => say_and_exit(world, id, Signal::Restart, Exit::Returned),
         Choice::OwnedPanic(id) => world.owned_panics_of(id),
         Choice::End(id) => world.ends(id),
+        // Refused or not: what a refused one must not do, the world checks.
+        Choice::Order(place, order) => drop(world.order(place, order)),
         Choice::Time => assert!(world.step(), "something was due"),
         Choice::Stop => world.stop(),
         Choice::StopNow => world.stop_within(Duration::ZERO),
@@ -218,42 +160,72 @@ fn declare(world: &mut World, shape: &Shape, id: Id) {
                 world.declare(id, &name(child), shape.options_of(child));
             }
             Part::Group(_, strategy, members) => {
-                let members = members.iter().map(|member| {
-                    let options = shape.options_of(member);
-                    world.declaration(id, &name(member), options).unwrap()
-                });
-                let members = members.collect();
-                world.declare_group(id, strategy, members);
+                declare_group(world, shape, id, (strategy, Sequence::Together), members);
+            }
+            Part::InOrder(_, strategy, members) => {
+                declare_group(world, shape, id, (strategy, Sequence::InOrder), members);
             }
         }
     }
 }
 
+fn declare_group(
+    world: &mut World,
+    shape: &Shape,
+    parent: Id,
+    (strategy, sequence): (Strategy, Sequence),
+    members: &[&str],
+) {
+    let members = members.iter().map(|member| {
+        let options = shape.options_of(member);
+        world.declaration(parent, &name(member), options).unwrap()
+    });
+    let members = members.collect();
+    world.declare_group(parent, shape.group_options(strategy, sequence), members);
+}
+
 /// Faults stop and everybody obeys: the tree must settle or end (L9, R12).
 pub(super) fn comes_to_rest(mut world: World) {
+    obeys(&mut world);
+    rests(&world);
+}
+
+/// Lets everybody do what is expected, and time pass, until nothing is left to do.
+pub(super) fn obeys(world: &mut World) {
     for _ in 0..ROUNDS_MAX {
-        let is_quiet = !obey(&mut world) && !world.step();
-        if is_quiet {
-            let is_at_rest = world.core.is_settled();
-            return assert!(is_at_rest, "R12: stuck\n{}", world.core.snapshot(world.now));
+        if !obey(world) && !world.step() {
+            return;
         }
     }
     panic!("R12: no rest\n{}", world.core.snapshot(world.now));
+}
+
+/// Nothing is left that waits for something.
+fn rests(world: &World) {
+    let core = &world.core;
+    let snapshot = core.snapshot(world.now);
+    assert!(core.is_settled(), "R12: stuck\n{snapshot}");
+    if core.has_ended() {
+        return;
+    }
+    assert!(core.falls.is_empty(), "L3: a fall is left over\n{snapshot}");
+    let mut nodes = core.nodes.iter().map(|(_, node)| node);
+    let waits = |node: &Node| node.is_held || !node.waiters.is_empty() || node.is_open;
+    assert!(!nodes.any(waits), "R10: somebody waits\n{snapshot}");
 }
 
 /// Lets everybody do what is expected; false if nobody has anything to do.
 fn obey(world: &mut World) -> bool {
     let mut has_acted = false;
     for living in world.laws.living.clone().into_values() {
-        if !world.laws.living.contains_key(&living.id.incarnation) {
+        let Some(living) = world.laws.living.get(&living.id.incarnation).cloned() else {
             continue;
-        }
-        let state = world.core.nodes[living.id.slot].state;
+        };
         if living.has_returned {
             world.ends(living.id);
         } else if living.is_asked {
             world.exits(living.id, Exit::Returned, 0);
-        } else if state == State::Starting {
+        } else if world.core.nodes[living.id.slot].state == State::Starting {
             world.says(living.id, Signal::Healthy);
         } else {
             continue;

@@ -1,6 +1,6 @@
 //! Attempts that survive the restart of an ancestor (R8).
 
-use crate::tree::node::Memory;
+use crate::tree::memory::Memory;
 use crate::tree::options::{Health, Options};
 use crate::tree::state::State;
 use crate::tree::tests::world::{World, delayed, name, plain};

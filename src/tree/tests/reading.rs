@@ -7,35 +7,44 @@ use crate::tree::signal::Intent;
 use crate::tree::state::{Down, Told};
 use crate::tree::tests::world::{failure, panic};
 
-/// The rows of R5 that are built, in its order: the first that matches decides, and `-` leaves the
-/// decision to the rows below. A crash is a panic, or a task that vanished.
+/// The rows of R5, in its order: the first that matches decides, and `-` leaves the decision to the
+/// rows below. A crash is a panic, or a task that vanished.
 ///
 /// Nobody is told to stop by itself without being condemned; it reads as told by nobody.
 const TABLE: &str = "
-    told               condemned restart    intent   | ok        error     crash
+    told               condemned restart    intent   | ok         error      crash
 
-    none,itself,group  yes       temporary  any      | failed    failed    failed
-    none,itself,group  yes       permanent  any      | dead      dead      dead
-    group,parent       any       temporary  any      | temporary temporary temporary
-    group,parent,tree  any       any        any      | canceled  canceled  canceled
-    none,itself        no        any        done     | done      -         -
-    none,itself        no        temporary  any      | finished  failed    failed
-    none,itself        no        any        give_up  | give_up   give_up   give_up
-    none,itself        no        any        restart  | restart   restart   dead
-    none,itself        no        any        done     | -         dead      dead
-    none,itself        no        any        nothing  | dead      dead      dead
+    none,itself,group  yes       temporary  any      | failed     failed     failed
+    none,itself,group  yes       any        any      | dead       dead       dead
+    significant        any       any        any      | done       done       done
+    terminate,remove   any       any        any      | terminated terminated terminated
+    group,parent       any       temporary  any      | temporary  temporary  temporary
+    group,parent       any       any        any      | canceled   canceled   canceled
+    tree,restart       any       any        any      | canceled   canceled   canceled
+    none,itself        no        any        done     | done       -          -
+    none,itself        no        temporary  any      | finished   failed     failed
+    none,itself        no        any        give_up  | give_up    give_up    give_up
+    none,itself        no        any        restart  | restart    restart    dead
+    none,itself        no        any        done     | -          dead       dead
+    none,itself        no        transient  nothing  | done       dead       dead
+    none,itself        no        any        nothing  | dead       dead       dead
 ";
 
-const TOLD: [(&str, Option<Told>); 5] = [
+const TOLD: [(&str, Option<Told>); 9] = [
     ("none", None),
+    ("significant", Some(Told::Significant)),
     ("itself", Some(Told::Itself)),
+    ("restart", Some(Told::Restart)),
     ("group", Some(Told::Group)),
     ("parent", Some(Told::Parent)),
+    ("terminate", Some(Told::Terminate)),
+    ("remove", Some(Told::Remove)),
     ("tree", Some(Told::Tree)),
 ];
 const CONDEMNED: [(&str, bool); 2] = [("no", false), ("yes", true)];
-const RESTART: [(&str, Restart); 2] = [
+const RESTART: [(&str, Restart); 3] = [
     ("permanent", Restart::Permanent),
+    ("transient", Restart::Transient),
     ("temporary", Restart::Temporary),
 ];
 const INTENT: [(&str, Intent); 4] = [
@@ -75,7 +84,7 @@ fn every_exit_is_read_as_the_table_says() {
             }
         }
     }
-    assert_eq!(cells, 5 * 2 * 2 * 4 * 4);
+    assert_eq!(cells, 9 * 2 * 3 * 4 * 4);
 }
 
 #[test]
@@ -131,6 +140,7 @@ fn reading_named(name: &str) -> Reading {
         "finished" => Reading::Down(Down::Finished),
         "failed" => Reading::Down(Down::Failed),
         "temporary" => Reading::Down(Down::Temporary),
+        "terminated" => Reading::Down(Down::Terminated),
         _ => panic!("{name} is no reading"),
     }
 }

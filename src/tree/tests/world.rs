@@ -12,7 +12,7 @@ use crate::tree::action::{Id, Place};
 use crate::tree::backoff::Backoff;
 use crate::tree::core::{Core, Declaration};
 use crate::tree::node::Node;
-use crate::tree::options::{Kind, Options, Restart, Settings, Strategy};
+use crate::tree::options::{GroupOptions, Kind, Options, Restart, Settings};
 use crate::tree::state::State;
 use crate::tree::tests::laws::Laws;
 
@@ -100,10 +100,12 @@ impl World {
 
     /// Tells several facts before the core may act on any of them.
     pub(super) fn together(&mut self, facts: impl FnOnce(&mut Self)) {
-        self.is_batch = true;
+        let is_part = std::mem::replace(&mut self.is_batch, true);
         facts(self);
-        self.is_batch = false;
-        self.advance();
+        self.is_batch = is_part;
+        if !is_part {
+            self.advance();
+        }
     }
 
     pub(super) fn child(&mut self, parent: &str, child: &str) -> Place {
@@ -120,15 +122,20 @@ impl World {
         self.tell(|core, now| core.run(now, parent, child))
     }
 
-    pub(super) fn group(&mut self, parent: &str, strategy: Strategy, members: &[&str]) {
+    pub(super) fn group(
+        &mut self,
+        parent: &str,
+        options: impl Into<GroupOptions>,
+        members: &[&str],
+    ) {
         let members: Vec<_> = members.iter().map(|member| (*member, plain())).collect();
-        self.group_with(parent, strategy, members);
+        self.group_with(parent, options, members);
     }
 
     pub(super) fn group_with(
         &mut self,
         parent: &str,
-        strategy: Strategy,
+        options: impl Into<GroupOptions>,
         members: Vec<(&str, Options)>,
     ) {
         let parent = self.id(parent);
@@ -137,16 +144,17 @@ impl World {
             declared.unwrap()
         });
         let members = members.collect();
-        self.declare_group(parent, strategy, members);
+        self.declare_group(parent, options, members);
     }
 
     pub(super) fn declare_group(
         &mut self,
         parent: Id,
-        strategy: Strategy,
+        options: impl Into<GroupOptions>,
         members: Vec<Declaration>,
     ) {
-        self.tell(|core, now| core.run_group(now, parent, name("g"), strategy, members));
+        let options = options.into();
+        self.tell(|core, now| core.run_group(now, parent, name("g"), options, members));
     }
 
     pub(super) fn declaration(
@@ -185,7 +193,8 @@ impl World {
 
     /// Jumps to the next deadline; false if there is none.
     pub(super) fn step(&mut self) -> bool {
-        let Some(due) = self.core.next_deadline() else {
+        let due = self.core.next_deadline();
+        let Some(due) = due.filter(|_| !self.core.has_ended()) else {
             return false;
         };
         self.now = due;

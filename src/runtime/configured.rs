@@ -1,0 +1,102 @@
+//! The options that travel with a runnable.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::tree::{
+    Backoff, Grace, Health, Intensity, OnLeak, OnSpent, Options, Restart, Significant, Stops,
+};
+
+/// A runnable with options; made by [`runnable`](crate::runnable), [`method`](crate::method) and
+/// [`once`](crate::once).
+#[derive(Clone)]
+#[must_use = "a runnable does nothing until it is run"]
+pub struct Configured<F> {
+    pub(super) run: F,
+    pub(super) options: Options,
+}
+
+impl<F> Configured<F> {
+    /// Sets how long an incarnation may take to end when it is asked to: 5 s by default, zero
+    /// aborts at once. [`Grace::Infinite`] waits as long as it takes.
+    pub fn grace(mut self, grace: impl Into<Grace>) -> Self {
+        self.options.grace = grace.into();
+        self
+    }
+
+    /// Sets how long the node waits before it is started again.
+    pub const fn backoff(mut self, backoff: Backoff) -> Self {
+        self.options.backoff = backoff;
+        self
+    }
+
+    /// Sets whether the node is started again after it returned: always by default.
+    pub const fn restart(mut self, restart: Restart) -> Self {
+        self.options.restart = restart;
+        self
+    }
+
+    /// Sets how long an incarnation may take to become healthy. When it takes longer, it is stopped
+    /// and is dead. No limit by default.
+    pub const fn start_timeout(mut self, time: Duration) -> Self {
+        self.options.start_timeout = Some(time);
+        self
+    }
+
+    /// Bounds how often the node may be started again (R9). No limit by default.
+    pub const fn intensity(mut self, intensity: Intensity) -> Self {
+        self.options.intensity = Some(intensity);
+        self
+    }
+
+    /// Bounds how often the node's children may be started again, counted together (R9). No limit
+    /// by default.
+    pub const fn children_intensity(mut self, intensity: Intensity) -> Self {
+        self.options.children_intensity = Some(intensity);
+        self
+    }
+
+    /// Sets what becomes of the node, and of what falls with it, when it spends a budget, gives up
+    /// or cannot start again beside a leak. By default its parent falls.
+    pub const fn on_spent(mut self, then: OnSpent) -> Self {
+        self.options.on_spent = then;
+        self
+    }
+
+    /// Sets what becomes of the node when an incarnation of it could not be ended. By default it is
+    /// not started again.
+    pub const fn on_leak(mut self, then: OnLeak) -> Self {
+        self.options.on_leak = then;
+        self
+    }
+
+    /// Says that others use what the node provides: it is asked to stop only after those of its
+    /// later siblings that stop with it are gone and its parent's runnable, if that stops too, has
+    /// returned or was aborted (R10).
+    pub const fn provides(mut self) -> Self {
+        self.options.stops = Stops::AfterUsers;
+        self
+    }
+
+    /// Says that the node's own end stops its parent, which is done then (R10c).
+    pub const fn significant(mut self, significant: Significant) -> Self {
+        self.options.significant = Some(significant);
+        self
+    }
+
+    /// Counts an incarnation as healthy as soon as it starts: for code that does not signal.
+    ///
+    /// Such a node cannot declare children.
+    pub const fn healthy_at_start(mut self) -> Self {
+        self.options.health = Health::AtStart;
+        self
+    }
+}
+
+impl<F> fmt::Debug for Configured<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Configured")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,139 @@
+//! How often a node may die before a budget is spent (R9), counted from the events.
+//!
+//! Nothing gets too old to count here: a test that lets time pass has to look for itself.
+
+use std::collections::BTreeMap;
+
+use crate::path::Path;
+use crate::tree::core::Core;
+use crate::tree::event::{Event, What};
+use crate::tree::evidence::Cause;
+use crate::tree::intensity::{Intensity, Scope};
+use crate::tree::node::Node;
+use crate::tree::orders::OrderKind;
+use crate::tree::state::State;
+use crate::tree::tests::world::secs;
+
+/// Whose deaths are counted together: a node's, or those of a group or of all children of a node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Node(Path),
+    Group(Path, usize),
+    Children(Path),
+}
+
+/// The deaths that count.
+#[derive(Clone, Default)]
+pub(super) struct Deaths {
+    counts: BTreeMap<Key, u32>,
+    /// Who has just died, and whether that was one death too many.
+    pending: Option<(Path, bool)>,
+    /// Who has died in the start of its group, or as the root: that is answered otherwise.
+    exempt: Option<Path>,
+}
+
+impl Deaths {
+    pub(super) fn hear(&mut self, core: &Core, event: &Event) {
+        let path = &event.path;
+        match &event.what {
+            What::Declared => self.forget(core, event),
+            What::RestartScheduled { .. } => self.forget_below(path),
+            What::Ordered {
+                order: OrderKind::Start | OrderKind::Restart,
+            } if event.state == State::Down => self.empty(path),
+            What::Ordered {
+                order: OrderKind::Start,
+            } if event.state == State::Done => self.empty(path),
+            What::Exited { .. } if event.state == State::Dead => self.note(core, event),
+            What::BudgetSpent { evidence } => {
+                let is_spent = matches!(evidence.cause, Some(Cause::Intensity { .. }));
+                self.settle(path, is_spent);
+            }
+            _ => {}
+        }
+    }
+
+    /// After a fact: a death that spent a budget has said so.
+    pub(super) fn check(&mut self) {
+        self.exempt = None;
+        if let Some((path, is_spent)) = self.pending.take() {
+            assert!(!is_spent, "R9: {path} spent its budget and nobody says so");
+        }
+    }
+
+    fn settle(&mut self, path: &Path, is_spent: bool) {
+        if let Some((_, must_be)) = self.pending.take_if(|(dead, _)| dead == path) {
+            assert!(is_spent <= must_be, "R9: {path} had a restart left");
+        } else if self.exempt.as_ref() != Some(path) {
+            assert!(!is_spent, "R9: {path} spends a budget without a death");
+        }
+    }
+
+    /// A new node has no past, nor has its group.
+    fn forget(&mut self, core: &Core, event: &Event) {
+        self.forget_below(&event.path);
+        self.empty(&event.path);
+        let mut nodes = core.nodes.iter().map(|(_, node)| node);
+        let node = nodes.find(|node| node.incarnation == event.incarnation);
+        if let Some((group, parent)) = node.and_then(|node| Some((node.group?, node.parent?))) {
+            let parent = core.nodes[parent].path.clone();
+            self.counts.remove(&Key::Group(parent, group));
+        }
+    }
+
+    fn forget_below(&mut self, path: &Path) {
+        self.counts.retain(|key, _| match key {
+            Key::Node(node) => node == path || !node.ancestors().any(|above| above == path),
+            Key::Group(parent, _) | Key::Children(parent) => {
+                !parent.ancestors().any(|above| above == path)
+            }
+        });
+    }
+
+    fn empty(&mut self, path: &Path) {
+        self.counts.remove(&Key::Node(path.clone()));
+    }
+
+    fn note(&mut self, core: &Core, event: &Event) {
+        self.check();
+        let mut nodes = core.nodes.iter();
+        let node = nodes.find(|(_, node)| node.incarnation == event.incarnation);
+        let Some((slot, node)) = node else { return };
+        if core.fails_its_group(slot) || slot == core.root {
+            self.exempt = Some(event.path.clone());
+            return;
+        }
+        let mut is_spent = false;
+        for (key, scope, intensity) in windows(core, node) {
+            if intensity.within() < secs(100_000) {
+                return;
+            }
+            let count = self.counts.entry(key).or_default();
+            assert!(*count <= intensity.restarts(), "R9: {scope:?} counts on");
+            if *count == intensity.restarts() {
+                is_spent = true;
+            } else {
+                *count += 1;
+            }
+        }
+        self.pending = Some((event.path.clone(), is_spent));
+    }
+}
+
+/// The budgets that count the deaths of a node.
+fn windows(core: &Core, node: &Node) -> Vec<(Key, Scope, Intensity)> {
+    let own = Key::Node(node.path.clone());
+    let mut windows = vec![(own, Scope::Node, node.options.intensity)];
+    if let Some(parent) = node.parent.map(|parent| &core.nodes[parent]) {
+        if let Some(group) = node.group {
+            let key = Key::Group(parent.path.clone(), group);
+            windows.push((key, Scope::Group, core.groups[group].options.intensity));
+        }
+        let key = Key::Children(parent.path.clone());
+        windows.push((key, Scope::Children, parent.options.children_intensity));
+    }
+    let chosen = windows.into_iter();
+    chosen
+        .filter_map(|(key, scope, intensity)| Some((key, scope, intensity?)))
+        .collect()
+}
