@@ -59,7 +59,7 @@ impl Core {
             "I2: {path} is counted or not"
         );
         let leaks = children().map(|child| child.leaks).sum::<usize>();
-        let own = usize::from(node.rung == Rung::Leaked && node.own != Own::Ended);
+        let own = usize::from(node.has_leaked());
         assert_eq!(
             node.leaks,
             leaks + own,

@@ -176,7 +176,7 @@ impl Core {
     /// The first leak at or below a node that has one.
     pub(super) fn leaked_in(&self, top: usize) -> Path {
         let mut slot = top;
-        while self.nodes[slot].rung != Rung::Leaked {
+        while !self.nodes[slot].has_leaked() {
             let mut children = self.children(slot);
             let next = children.find(|child| self.nodes[*child].leaks > 0);
             slot = next.expect("I10: a leak is at a node or below one of its children");

@@ -296,6 +296,11 @@ impl Node {
         self.own == Own::Ended || self.rung == Rung::Leaked
     }
 
+    /// Whether the incarnation has leaked and is not counted as ended: nothing runs beside it (L1).
+    pub(super) fn has_leaked(&self) -> bool {
+        self.rung == Rung::Leaked && self.own != Own::Ended
+    }
+
     pub(super) fn must_be_out(&self) -> bool {
         self.is_gone() && self.below == 0
     }

@@ -1,6 +1,7 @@
 //! The core on a virtual clock: policies as tables, the structure by exploration.
 
 mod backoff;
+mod budgets;
 mod cells;
 mod determinism;
 mod escalation;
@@ -27,8 +28,10 @@ mod restart_types;
 mod settled;
 mod shape;
 mod signals;
+mod spent;
 mod stale;
 mod stopping;
 mod strategies;
 mod walk;
+mod windows;
 mod world;
