@@ -82,8 +82,11 @@ impl Processor {
         } = accepted;
         let question = Question::Order(Pending::new(kind, &before, by, reply));
         self.waits.ask(&mut self.core, place, &path, question);
-        if let Some(id) = by {
-            self.waits.note_giver(id, place);
+        let Some(id) = by else { return };
+        self.waits.note_giver(id, place);
+        if self.core.is_asked(id) {
+            // Whoever stops waits for nobody.
+            self.waits.asked(id);
         }
     }
 

@@ -72,6 +72,11 @@ impl Pending {
                 Some(Err(OrderError::Leaked { path: path() }))
             }
             State::Down if view.is_out && self.kind == OrderKind::Terminate => Some(Ok(())),
+            // The tree stops, or what is above it falls: it will not start again.
+            _ if view.is_taken && view.is_out => Some(match self.kind {
+                OrderKind::Terminate => Ok(()),
+                _ => Err(OrderError::Overtaken { path: path() }),
+            }),
             _ if self.since != view.id => Some(Err(OrderError::Overtaken { path: path() })),
             _ => None,
         }

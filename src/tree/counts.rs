@@ -1,7 +1,7 @@
 //! The counters that make an exit O(1) amortised: who is out, who is counted, who is settled.
 
 use crate::tree::core::Core;
-use crate::tree::group::Phase;
+use crate::tree::group::{Fall, Fate, Phase};
 use crate::tree::node::Weight;
 use crate::tree::options::Kind;
 use crate::tree::state::{State, Told};
@@ -66,7 +66,7 @@ impl Core {
         let (was, is) = (node.is_out, node.must_be_out());
         node.is_out = is;
         let fall = node.fall;
-        if was != is {
+        if is && !was {
             self.changed(slot);
             self.wake_waiters(slot);
         }
@@ -83,8 +83,17 @@ impl Core {
     /// risen. Until then a start has to wait for all that fell with it (R7).
     fn may_quit(&self, slot: usize, fall: usize) -> bool {
         let node = &self.nodes[slot];
-        let has_risen = matches!(self.falls[fall].phase, Phase::Rising(_));
-        let is_for_good = has_risen || node.told() == Some(Told::Remove);
+        let Fall { phase, fate, .. } = &self.falls[fall];
+        let has_risen = matches!(phase, Phase::Rising(_));
+        // Who is left when all of it has ended escalates.
+        let escalates = matches!(
+            fate,
+            Fate::Down {
+                escalates: Some(_),
+                ..
+            }
+        );
+        let is_for_good = has_risen || node.told() == Some(Told::Remove) && !escalates;
         node.state == State::Down && node.is_terminated() && node.leaks == 0 && is_for_good
     }
 

@@ -65,7 +65,9 @@ impl Core {
 
     /// Gives up a fall that something leaked in: it cannot rise, so its budget is spent (R10).
     pub(super) fn give_up(&mut self, key: usize, now: Duration) {
-        let members = self.falls[key].members.clone();
+        let Fall {
+            members, number, ..
+        } = self.falls[key].clone();
         let Some(top) = self.answerable(key) else {
             return drop(self.sort_out(key, now));
         };
@@ -79,7 +81,9 @@ impl Core {
             }
         }
         self.spend(top, now, Down::Leaked, evidence);
-        let stays_down = |fall: &Fall| matches!(fall.fate, Fate::Down { .. });
+        // The key may be another fall's by now.
+        let stays_down =
+            |fall: &Fall| fall.number == number && matches!(fall.fate, Fate::Down { .. });
         if self.falls.get(key).is_some_and(stays_down) {
             self.lie_down(key, now);
         }
@@ -106,7 +110,7 @@ impl Core {
         let members = self.dissolve(key);
         let leaked = members.iter().copied();
         let leaked = leaked.filter(|member| self.nodes[*member].leaks > 0);
-        let leaked: Vec<_> = leaked.map(|member| self.place(member)).collect();
+        let leaked: Vec<_> = leaked.map(|member| self.id(member)).collect();
         for member in members {
             self.nodes[member].fell_beside.clone_from(&leaked);
             match self.nodes[member].state {

@@ -10,7 +10,7 @@ use crate::tree::core::Core;
 use crate::tree::event::{Event, What};
 use crate::tree::evidence::{Cause, Evidence};
 use crate::tree::node::{First, Own};
-use crate::tree::options::Significant;
+use crate::tree::options::{Kind, Significant};
 use crate::tree::reading::{Reading, Returned, read};
 use crate::tree::signal::{Intent, Signal};
 use crate::tree::state::{Down, Rung, State, Told};
@@ -283,9 +283,14 @@ impl Core {
     /// Stops the parent of a significant child that has ended by itself (R10c).
     fn end_significant(&mut self, slot: usize, now: Duration) {
         let node = &self.nodes[slot];
-        let Some(parent) = node.parent.filter(|_| node.told() <= Some(Told::Itself)) else {
+        let is_own_end = node.told() <= Some(Told::Itself);
+        let Some(parent) = node.parent.filter(|_| is_own_end) else {
             return;
         };
+        if self.nodes[parent].options.kind == Kind::Pool {
+            // What comes and goes stops nobody.
+            return;
+        }
         let has_ended = match node.options.significant {
             None => false,
             Some(Significant::Any) => true,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::exit::Exit;
 use crate::name::Name;
 use crate::path::Path;
-use crate::tree::action::Place;
+use crate::tree::action::Id;
 use crate::tree::evidence::{Cause, Evidence};
 use crate::tree::intensity::Windows;
 use crate::tree::memory::Memories;
@@ -107,7 +107,7 @@ pub(super) struct Node {
     /// The fall it belongs to, until that has risen and started.
     pub(super) fall: Option<usize>,
     /// What fell with its last incarnation and leaked. Bounded by the members of its group.
-    pub(super) fell_beside: Vec<Place>,
+    pub(super) fell_beside: Vec<Id>,
     pub(super) failures: u32,
     pub(super) last_delay: Duration,
     pub(super) restarts: u64,

@@ -15,7 +15,7 @@ use crate::tree::event::What;
 use crate::tree::group::Fate;
 use crate::tree::node::Own;
 use crate::tree::options::Options;
-use crate::tree::state::{State, Told, Wait};
+use crate::tree::state::{Rung, State, Told, Wait};
 
 /// How many children a node may have before their names are indexed for whoever looks for one.
 const UNINDEXED_MAX: usize = 16;
@@ -131,6 +131,13 @@ impl Core {
         })
     }
 
+    /// Whether an incarnation was asked to stop.
+    #[must_use]
+    pub fn is_asked(&self, id: Id) -> bool {
+        let node = self.nodes.get(id.slot);
+        node.is_some_and(|node| node.incarnation == id.incarnation && node.rung != Rung::None)
+    }
+
     fn orderable(&self, place: Place) -> Result<usize, Refusal> {
         let node = self.nodes.get(place.slot);
         if node.is_none_or(|node| node.born != place.born) {
@@ -175,10 +182,13 @@ impl Core {
     /// A leak that the next incarnation of a node must not run beside: its own, or of what fell with
     /// its last one (R7).
     fn leak_at(&self, slot: usize) -> Option<usize> {
-        let is_there = |place: &&Place| self.view(**place).is_some();
+        let is_there = |id: &&Id| {
+            let node = self.nodes.get(id.slot);
+            node.is_some_and(|node| node.incarnation == id.incarnation)
+        };
         let beside = self.nodes[slot].fell_beside.iter().filter(is_there);
-        let mut places = std::iter::once(slot).chain(beside.map(|place| place.slot));
-        places.find(|slot| self.nodes[*slot].leaks > 0)
+        let mut slots = std::iter::once(slot).chain(beside.map(|id| id.slot));
+        slots.find(|slot| self.nodes[*slot].leaks > 0)
     }
 
     fn stays_down(&self, slot: usize) -> bool {

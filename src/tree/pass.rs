@@ -159,9 +159,9 @@ impl Core {
             self.nodes[member].fall = None;
             if first != Some(member) && self.follows_in_order(member) {
                 self.nodes[member].wait = Wait::InOrder;
-            } else {
-                self.starts.push_back(self.id(member));
             }
+            // Whose turn it is not does not start; but one before it may be up already, alone.
+            self.starts.push_back(self.id(member));
         }
     }
 

@@ -85,7 +85,11 @@ impl Core {
     /// What a node does about having been told: at once, or when its turn comes.
     fn heed(&mut self, slot: usize, now: Duration, told: Told) {
         match self.nodes[slot].state {
-            State::Waiting => self.stop_waiting(slot, now),
+            State::Waiting => {
+                self.nodes[slot].is_held = false;
+                self.stop_waiting(slot, now);
+                self.wake_waiters(slot);
+            }
             State::Starting | State::Healthy | State::Finishing => self.stop_in_turn(slot, now),
             State::Done => self.stop_done(slot, now, told),
             State::Dead | State::Canceled => match told {

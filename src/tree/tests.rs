@@ -1,5 +1,6 @@
 //! The core on a virtual clock: policies as tables, the structure by exploration.
 
+mod abandoned;
 mod backoff;
 mod budgets;
 mod cells;
@@ -11,7 +12,9 @@ mod explore_orders;
 mod explore_policies;
 mod facts;
 mod falls;
+mod held;
 mod histories;
+mod in_order;
 mod joins;
 mod ladder;
 mod laws;
@@ -22,14 +25,18 @@ mod names;
 mod owned;
 mod pass;
 mod pools;
+mod providers;
 mod reading;
 mod report;
 mod restart_types;
 mod settled;
 mod shape;
 mod signals;
+mod significant;
 mod spent;
 mod stale;
+mod start_phase;
+mod start_timeout;
 mod stopping;
 mod strategies;
 mod walk;

@@ -23,23 +23,29 @@ impl Core {
         now: Duration,
         after: Option<usize>,
     ) -> Option<usize> {
-        let node = &self.nodes[slot];
-        let is_late = self.stop_deadline().is_some_and(|deadline| deadline <= now);
-        if is_late || node.is_terminated() {
+        if self.waits_for_nobody(slot, now) {
             return None;
         }
+        let node = &self.nodes[slot];
         let parent = node.parent?;
         if self.nodes[parent].is_held {
             return Some(parent);
         }
         if node.state == State::Waiting {
-            // It was declared by a held node: what has not started serves nobody.
+            // What has not started serves nobody.
             return None;
         }
         if node.provides() && node.is_taken && self.may_use(parent) {
             return Some(parent);
         }
         self.later_obstacle(slot, after.unwrap_or(slot))
+    }
+
+    /// Whether a node stops now whatever stands before it: an order takes it, or the deadline is
+    /// over.
+    fn waits_for_nobody(&self, slot: usize, now: Duration) -> bool {
+        let is_late = self.stop_deadline().is_some_and(|deadline| deadline <= now);
+        is_late || self.nodes[slot].is_terminated()
     }
 
     /// Whether a node's code still runs, and is not being aborted.
@@ -132,9 +138,10 @@ impl Core {
     /// Takes a node's turn: it is asked, and so are those below it that wait for nothing else.
     pub(super) fn come(&mut self, slot: usize, now: Duration) {
         let number = self.stop_of(slot);
+        let has_waited = !self.waits_for_nobody(slot, now);
         let node = &mut self.nodes[slot];
         node.is_held = false;
-        if !node.is_terminated() {
+        if has_waited && node.state != State::Waiting {
             node.was_last_in = number;
         }
         match self.nodes[slot].state {

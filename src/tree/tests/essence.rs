@@ -77,9 +77,10 @@ impl Essence<'_> {
                 waiter.map_or("-", |waiter| waiter.path.name().as_str())
             )?;
         }
-        for place in &node.fell_beside {
-            let leaked = world.core.nodes.get(place.slot);
-            let leaked = leaked.filter(|leaked| leaked.born == place.born && leaked.leaks > 0);
+        for id in &node.fell_beside {
+            let leaked = world.core.nodes.get(id.slot);
+            let leaked =
+                leaked.filter(|leaked| leaked.incarnation == id.incarnation && leaked.leaks > 0);
             write!(
                 f,
                 " >{}",

@@ -3,6 +3,7 @@
 //! Nothing gets too old to count here: a test that lets time pass has to look for itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::path::Path;
 use crate::tree::core::Core;
@@ -13,6 +14,9 @@ use crate::tree::node::Node;
 use crate::tree::orders::OrderKind;
 use crate::tree::state::State;
 use crate::tree::tests::world::secs;
+
+/// A window as long as this one never lets a death get too old.
+const LONG: Duration = secs(100_000);
 
 /// Whose deaths are counted together: a node's, or those of a group or of all children of a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,9 +30,10 @@ enum Key {
 #[derive(Clone, Default)]
 pub(super) struct Deaths {
     counts: BTreeMap<Key, u32>,
-    /// Who has just died, and whether that was one death too many.
-    pending: Option<(Path, bool)>,
-    /// Who has died in the start of its group, or as the root: that is answered otherwise.
+    /// Who has just died, whether that was one death too many, and where it was counted.
+    pending: Option<(Path, bool, Vec<Key>)>,
+    /// Who has died as the root, which is answered otherwise, is gone by now, or has a window that
+    /// may let deaths get too old.
     exempt: Option<Path>,
 }
 
@@ -56,14 +61,19 @@ impl Deaths {
     /// After a fact: a death that spent a budget has said so.
     pub(super) fn check(&mut self) {
         self.exempt = None;
-        if let Some((path, is_spent)) = self.pending.take() {
+        if let Some((path, is_spent, _)) = self.pending.take() {
             assert!(!is_spent, "R9: {path} spent its budget and nobody says so");
         }
     }
 
     fn settle(&mut self, path: &Path, is_spent: bool) {
-        if let Some((_, must_be)) = self.pending.take_if(|(dead, _)| dead == path) {
+        let pending = self.pending.take_if(|(dead, ..)| dead == path);
+        if let Some((_, must_be, counted)) = pending {
             assert!(is_spent <= must_be, "R9: {path} had a restart left");
+            // A start that failed answers for its whole group and is no death.
+            for key in counted.iter().filter(|_| !is_spent) {
+                *self.counts.get_mut(key).unwrap() -= 1;
+            }
         } else if self.exempt.as_ref() != Some(path) {
             assert!(!is_spent, "R9: {path} spends a budget without a death");
         }
@@ -98,25 +108,27 @@ impl Deaths {
         self.check();
         let mut nodes = core.nodes.iter();
         let node = nodes.find(|(_, node)| node.incarnation == event.incarnation);
-        let Some((slot, node)) = node else { return };
-        if core.fails_its_group(slot) || slot == core.root {
+        let Some((_, node)) = node.filter(|(slot, _)| *slot != core.root) else {
+            self.exempt = Some(event.path.clone());
+            return;
+        };
+        let windows = windows(core, node);
+        if windows.iter().any(|(.., budget)| budget.within() < LONG) {
             self.exempt = Some(event.path.clone());
             return;
         }
-        let mut is_spent = false;
-        for (key, scope, intensity) in windows(core, node) {
-            if intensity.within() < secs(100_000) {
-                return;
-            }
-            let count = self.counts.entry(key).or_default();
+        let (mut is_spent, mut counted) = (false, Vec::new());
+        for (key, scope, intensity) in windows {
+            let count = self.counts.entry(key.clone()).or_default();
             assert!(*count <= intensity.restarts(), "R9: {scope:?} counts on");
             if *count == intensity.restarts() {
                 is_spent = true;
             } else {
                 *count += 1;
+                counted.push(key);
             }
         }
-        self.pending = Some((event.path.clone(), is_spent));
+        self.pending = Some((event.path.clone(), is_spent, counted));
     }
 }
 
