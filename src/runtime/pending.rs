@@ -72,11 +72,8 @@ impl Pending {
                 Some(Err(OrderError::Leaked { path: path() }))
             }
             State::Down if view.is_out && self.kind == OrderKind::Terminate => Some(Ok(())),
-            // The tree stops, or what is above it falls: it will not start again.
-            _ if view.is_taken && view.is_out => Some(match self.kind {
-                OrderKind::Terminate => Ok(()),
-                _ => Err(OrderError::Overtaken { path: path() }),
-            }),
+            // The tree stops, or what is above it falls: its place goes with that.
+            _ if view.is_taken && view.is_out => Some(Ok(())),
             _ if self.since != view.id => Some(Err(OrderError::Overtaken { path: path() })),
             _ => None,
         }

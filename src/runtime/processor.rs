@@ -25,7 +25,7 @@ use crate::runtime::runnable::Stored;
 use crate::runtime::shared::Shared;
 use crate::runtime::sync::{mpsc, watch, yield_now};
 use crate::runtime::waits::Waits;
-use crate::tree::{Action, Core, Declaration, Failure, Id, Report, Snapshot};
+use crate::tree::{Action, Core, Declaration, Failure, Id, Place, Report, Snapshot};
 
 /// How many messages are taken at once; the clock is read once for each batch.
 const BATCH: usize = if cfg!(shuttle) { 2 } else { 512 };
@@ -255,12 +255,18 @@ impl Processor {
 
     /// Does every action that the core has ready.
     pub(super) fn act(&mut self) -> Next {
+        let mut changed = Vec::new();
         while let Some(action) = self.core.next_action() {
             match action {
                 Action::End(result) => return self.end(result),
+                Action::Changed(place) => changed.push(place),
                 // Cancelling, answering and telling run code of the user's: wakers, subscribers.
                 action => drop(shield(|| self.perform(action))),
             }
+        }
+        // Only now: whoever is answered finds it done.
+        for place in changed {
+            let _ = shield(|| self.answer_about(place));
         }
         Next::Go
     }
@@ -285,11 +291,6 @@ impl Processor {
                 self.entries.ask(id);
             }
             Action::Abort(id) => self.entries.abort(id),
-            Action::Changed(place) => {
-                if let Some(address) = self.entries.address(place) {
-                    self.waits.changed(&self.core, place, &address.path);
-                }
-            }
             Action::Forget { place, last } => {
                 let address = self.entries.address(place).cloned();
                 // First, as whoever is answered asks its handle.
@@ -300,7 +301,13 @@ impl Processor {
             }
             Action::Free { parent, name } => self.entries.free(parent, &name),
             Action::Event(event) => observe::tell(&self.shared, event),
-            Action::End(_) => {}
+            Action::Changed(_) | Action::End(_) => {}
+        }
+    }
+
+    fn answer_about(&mut self, place: Place) {
+        if let Some(address) = self.entries.address(place) {
+            self.waits.changed(&self.core, place, &address.path);
         }
     }
 
