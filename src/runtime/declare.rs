@@ -42,9 +42,10 @@ impl Group {
     /// Each starts when the one before it is healthy or done, whenever they start together. They
     /// stop in reverse: each is gone before the one before it is asked.
     ///
-    /// Until all of them were healthy once, a member that returns before it is healthy is not tried
-    /// again: those that are up stop in reverse, all stay down, and the failure escalates to this
-    /// node. Later it is a death like any other.
+    /// Until all of them were healthy or done once, a member that returns before it is healthy is
+    /// not tried again: those that are up stop in reverse, all stay down, and the failure escalates
+    /// to this node. Later it is a death like any other. A temporary member that has nothing to
+    /// serve says [`done`](crate::Context::done) before it returns.
     pub fn in_order(mut self) -> Self {
         self.options = self.options.in_order();
         self

@@ -143,7 +143,9 @@ pub enum Effect {
 ///
 /// Given through a [`Context`](crate::Context) of an incarnation that the order stops, it resolves
 /// as [`Effect::Accepted`] at once, and as soon as that incarnation is asked to stop for another
-/// reason, so that nobody waits for itself.
+/// reason, so that nobody waits for itself. A start that waits for its turn in a group
+/// ([`in_order`](crate::Group::in_order)) is another matter: do not await it in the start of a
+/// member before it.
 ///
 /// # Examples
 ///

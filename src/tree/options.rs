@@ -41,7 +41,8 @@ pub enum Restart {
 }
 
 /// What becomes of a node that spends a budget of restarts, gives up, or cannot start again because
-/// of a leak; and of all that falls with it (R9).
+/// of a leak; and of all that falls with it (R9). While a group starts in order, what fails in it
+/// escalates, whatever was chosen (R10b).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnSpent {

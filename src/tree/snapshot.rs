@@ -80,7 +80,7 @@ pub struct NodeSnapshot {
     pub is_settled: bool,
     /// Which attempt its present incarnation is; 1 for the first.
     pub attempt: u32,
-    /// How often it was started again.
+    /// How often it was started again, for whatever reason: deaths, falls of its group, orders.
     pub restarts: u64,
     /// The budgets of restarts that it has, alone, with its group, and for its children.
     pub budgets: Vec<Budget>,

@@ -3,7 +3,7 @@
 
 use crate::tree::options::{OnSpent, Options, Strategy};
 use crate::tree::tests::explore::{explore, explore_up};
-use crate::tree::tests::shape::{Part, Shape, restarts};
+use crate::tree::tests::shape::{Alter, Part, Shape, restarts};
 use crate::tree::tests::world::secs;
 
 const REST: &[Part] = &[Part::Group("root", Strategy::RestForOne, &["a", "b", "c"])];
@@ -121,7 +121,7 @@ fn every_history_of_providers_and_users_keeps_the_laws() {
 #[test]
 fn every_history_of_budgets_keeps_the_laws() {
     // L1, L2, L3, R9, R12.
-    let alters: [(&str, fn(&str, Options) -> Options); 3] = [
+    let alters: [(&str, Alter); 3] = [
         ("own", |_, options| Options {
             intensity: Some(restarts(1)),
             ..options

@@ -1,9 +1,8 @@
-//! Orders on members of falls that are not over, and in the queues of groups in order (R16, R6).
+//! Orders on members of falls that are not over (R16, R6).
 
 use crate::tree::options::{OnSpent, Options, Strategy};
 use crate::tree::orders::{OrderKind, Refusal};
 use crate::tree::state::{Down, State, Wait};
-use crate::tree::tests::in_order::{in_order, starting, up};
 use crate::tree::tests::world::{World, delayed, plain, secs};
 
 /// A one-for-all group of `a`, `b` and `c`, which waits five seconds; `a` has failed.
@@ -216,84 +215,6 @@ fn a_top_that_stays_down_waits_for_the_others_when_it_is_ordered_to_start() {
 }
 
 #[test]
-fn nobody_leaves_the_queue_of_its_group_by_an_order() {
-    // R16, R10b.
-    for order in [OrderKind::Start, OrderKind::Restart] {
-        let mut world = starting(Strategy::OneForOne);
-        world.ordered("b", order).unwrap();
-        assert_eq!(world.states(["a", "b"]), [State::Starting, State::Waiting]);
-        world.healthy("a");
-        assert_eq!(world.state("b"), State::Starting);
-    }
-}
-
-#[test]
-fn an_order_on_a_waiting_group_starts_its_first_member_at_once() {
-    // R16, R10b.
-    let mut world = World::new();
-    let members = ["a", "b"].map(|name| (name, delayed(5)));
-    world.group_with("root", in_order(Strategy::OneForAll), members.to_vec());
-    world.all_healthy(["root", "a", "b"]);
-    world.fails("b");
-    world.returns("a");
-    world.ordered("b", OrderKind::Start).unwrap();
-    assert_eq!(world.states(["a", "b"]), [State::Starting, State::Waiting]);
-    world.healthy("a");
-    assert_eq!(world.state("b"), State::Starting);
-}
-
-#[test]
-fn a_member_that_was_started_alone_does_not_stall_the_queue() {
-    // R10b, R16. It is up before the first of its group rises.
-    let mut world = World::new();
-    let members = ["a", "b", "c"].map(|name| (name, delayed(5)));
-    world.group_with("root", in_order(Strategy::OneForAll), members.to_vec());
-    world.all_healthy(["root", "a", "b", "c"]);
-    world.fails("c");
-    world.returns("b");
-    world.returns("a");
-    world.ordered("b", OrderKind::Terminate).unwrap();
-    world.ordered("b", OrderKind::Start).unwrap();
-    world.healthy("b");
-    world.passes(secs(5));
-    world.healthy("a");
-    assert_eq!(
-        world.states(["a", "b", "c"]),
-        [State::Healthy, State::Healthy, State::Starting]
-    );
-}
-
-#[test]
-fn a_failed_start_is_not_undone_by_an_order() {
-    // R16, R10b.
-    let mut world = starting(Strategy::OneForOne);
-    world.healthy("a");
-    world.fails("b");
-    for order in [OrderKind::Start, OrderKind::Restart] {
-        assert_eq!(world.ordered("c", order), Err(Refusal::Stopping));
-    }
-    world.ordered("c", OrderKind::Terminate).unwrap();
-    world.returns("a");
-    assert_eq!(
-        world.node("c").unwrap().down_reason(),
-        Some(Down::Terminated)
-    );
-    assert_eq!(world.state("p"), State::Stopping);
-}
-
-#[test]
-fn an_order_to_restart_stops_a_group_in_order_in_reverse() {
-    // R16, R10.
-    let mut world = up(Strategy::OneForAll);
-    world.ordered("b", OrderKind::Restart).unwrap();
-    assert_eq!(world.trace(), ["stop c"]);
-    world.returns("c");
-    world.returns("b");
-    world.returns("a");
-    assert_eq!(world.trace(), ["stop c", "stop b", "stop a", "start a"]);
-}
-
-#[test]
 fn the_fall_of_the_parent_comes_before_an_order() {
     // R16, R5, L2. What was to start is canceled.
     let mut world = World::new();
@@ -323,4 +244,24 @@ fn a_leak_of_a_fall_whose_top_was_told_to_go_is_answered_by_another() {
         assert!(!world.laws.has("a", "down: leaked"), "{order}");
         assert_eq!(world.node("b").unwrap().down_reason(), Some(Down::Leaked));
     }
+}
+
+#[test]
+fn a_member_does_not_start_beside_a_leak_that_nobody_answers_for() {
+    // R7, R16, L5. All members of the fall were told to go.
+    let mut world = World::new();
+    world.group("root", Strategy::OneForAll, &["a", "b"]);
+    world.all_healthy(["root", "a", "b"]);
+    world.ordered("a", OrderKind::Restart).unwrap();
+    world.ordered("a", OrderKind::Terminate).unwrap();
+    world.ordered("b", OrderKind::Terminate).unwrap();
+    world.returns("a");
+    world.passes(secs(5));
+    world.passes(secs(5));
+    assert!(world.laws.has("b", "leaked"));
+    let leaked = world.node("b").unwrap().path.clone();
+    assert_eq!(
+        world.ordered("a", OrderKind::Start),
+        Err(Refusal::Leaked(leaked))
+    );
 }

@@ -20,6 +20,9 @@ pub(super) enum Part {
     InOrder(&'static str, Strategy, &'static [&'static str]),
 }
 
+/// Changes the options of the node with a name.
+pub(super) type Alter = fn(&str, Options) -> Options;
+
 /// A tree to explore: the declarations in it, and how long its nodes wait before they rise.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
@@ -32,7 +35,7 @@ pub(super) struct Shape {
     /// How many restarts the members of each group share.
     pub(super) shared: Option<Intensity>,
     /// What is special about the options of the node with a name.
-    pub(super) alter: fn(&str, Options) -> Options,
+    pub(super) alter: Alter,
 }
 
 pub(super) const ORDERS: [OrderKind; 4] = [

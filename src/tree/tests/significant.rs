@@ -6,6 +6,9 @@ use crate::tree::report::Outcome;
 use crate::tree::state::{Down, State, Told};
 use crate::tree::tests::world::{World, plain, secs};
 
+/// Something that happens in a world.
+type Deed = fn(&mut World);
+
 fn significant(kind: Significant, restart: Restart) -> Options {
     Options {
         significant: Some(kind),
@@ -59,7 +62,7 @@ fn only_the_last_end_of_all_stops_the_parent() {
 #[test]
 fn each_end_of_its_own_counts() {
     // R10c. A temporary child that fails is not started again either.
-    let ends: [(Restart, fn(&mut World)); 6] = [
+    let ends: [(Restart, Deed); 6] = [
         (Restart::Permanent, |world| world.finishes("a")),
         (Restart::Transient, |world| world.finishes("a")),
         (Restart::Transient, |world| world.returns("a")),
@@ -77,7 +80,7 @@ fn each_end_of_its_own_counts() {
 #[test]
 fn a_death_a_restart_and_an_order_are_no_end() {
     // R10c.
-    let others: [(Restart, fn(&mut World)); 6] = [
+    let others: [(Restart, Deed); 6] = [
         (Restart::Transient, |world| world.fails("a")),
         (Restart::Permanent, |world| world.returns("a")),
         (Restart::Transient, |world| world.restarts("a")),

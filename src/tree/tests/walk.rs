@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::tree::options::{AtRoot, OnSpent, Options, Strategy};
 use crate::tree::tests::histories::{Choice, apply, choices, comes_to_rest, orders};
-use crate::tree::tests::shape::{Part, Shape, restarts};
+use crate::tree::tests::shape::{Alter, Part, Shape, restarts};
 use crate::tree::tests::world::{World, secs};
 
 const SEEDS: u64 = 150;
@@ -89,7 +89,7 @@ fn walk(seed: u64, parts: &'static [Part]) {
 fn walk_ordered(seed: u64) {
     let _seed = Seed(seed);
     let mut rng = SmallRng::seed_from_u64(seed);
-    let alters: [fn(&str, Options) -> Options; 4] = [
+    let alters: [Alter; 4] = [
         |_, options| options,
         |node, options| Options {
             on_spent: stays_down(node),

@@ -1,0 +1,46 @@
+//! What the supervisors of OTP and Elixir are tested for, asked of this crate: each test has the
+//! numbers of its scenarios in its name, and `otp/scenarios.md` lists them all.
+#![cfg(feature = "testing")]
+
+#[path = "otp/acknowledged.rs"]
+mod acknowledged;
+#[path = "otp/admin.rs"]
+mod admin;
+#[path = "otp/ctl.rs"]
+mod ctl;
+#[path = "otp/declared.rs"]
+mod declared;
+#[path = "otp/errors.rs"]
+mod errors;
+#[path = "otp/escalation.rs"]
+mod escalation;
+#[path = "otp/events.rs"]
+mod events;
+#[path = "otp/intensity.rs"]
+mod intensity;
+#[path = "otp/pending.rs"]
+mod pending;
+#[path = "otp/random.rs"]
+mod random;
+#[path = "otp/restart_loop.rs"]
+mod restart_loop;
+#[path = "otp/restart_types.rs"]
+mod restart_types;
+#[path = "otp/runtimes.rs"]
+mod runtimes;
+#[path = "otp/rust.rs"]
+mod rust;
+#[path = "otp/significant.rs"]
+mod significant;
+#[path = "otp/start.rs"]
+mod start;
+#[path = "otp/stopping.rs"]
+mod stopping;
+#[path = "otp/strategies.rs"]
+mod strategies;
+#[path = "otp/sup.rs"]
+mod sup;
+#[path = "otp/terminating.rs"]
+mod terminating;
+#[path = "otp/trace.rs"]
+mod trace;
