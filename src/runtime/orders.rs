@@ -134,8 +134,8 @@ pub(crate) struct Given {
 pub enum Effect {
     /// It is done.
     Visible,
-    /// It will be done, and the incarnation that has given it is asked to stop: by the order itself,
-    /// or for another reason while it waited.
+    /// It will be done, and the incarnation that has given it is asked to stop, by the order itself
+    /// or for another reason.
     Accepted,
 }
 

@@ -179,8 +179,8 @@ impl Core {
         }
     }
 
-    /// A leak that the next incarnation of a node must not run beside: its own, or of what fell with
-    /// its last one (R7).
+    /// A leak that the next incarnation of a node must not run beside: its own, or of what fell
+    /// with its last one (R7).
     fn leak_at(&self, slot: usize) -> Option<usize> {
         let is_there = |id: &&Id| {
             let node = self.nodes.get(id.slot);
@@ -250,8 +250,8 @@ impl Core {
     /// Tells a node to stop by order, which comes before any order of stopping.
     fn tell_order(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
         self.tell(slot, now, told, by);
-        // A node that was down already is told nothing more, and may have to be forgotten; a pool has
-        // forgotten its child by now.
+        // A node that was down already is told nothing more, and may have to be forgotten; a pool
+        // has forgotten its child by now.
         if self.nodes.contains(slot) {
             self.update(slot);
         }

@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode, Output};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use list::{Finder, MUTANTS, Mutant};
+use list::{Finder, Mutant, mutants};
 
 /// What a copy of the crate needs to be tested.
 const PARTS: [&str; 9] = [
@@ -39,7 +39,7 @@ fn main() -> Result<ExitCode> {
     };
     let copy = Copy::make()?;
     let (begun, mut found, mut wrong) = (Instant::now(), 0, 0);
-    for mutant in MUTANTS.iter().filter(is_chosen) {
+    for mutant in mutants().filter(is_chosen) {
         let hunt = copy.hunt(mutant).with_context(|| mutant.name)?;
         let (verdict, what) = match hunt {
             Hunt::Found(by) => {
@@ -54,7 +54,7 @@ fn main() -> Result<ExitCode> {
         };
         println!("{verdict:<6}{}\n      {what}", mutant.name);
     }
-    let planted = MUTANTS.iter().filter(is_chosen).count();
+    let planted = mutants().filter(is_chosen).count();
     let seconds = begun.elapsed().as_secs();
     println!("{found} of {planted} mutants are found, in {seconds} s");
     Ok(ExitCode::from(u8::from(wrong > 0)))

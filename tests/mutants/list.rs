@@ -26,8 +26,16 @@ pub(crate) enum Finder {
 
 use Finder::{Lib, Nobody, Schedules, Test};
 
+#[path = "policies.rs"]
+mod policies;
+
 /// All of them. A change that moves a place moves it here too: `tests/mutants.rs` sees to it.
-pub(crate) const MUTANTS: &[Mutant] = &[
+pub(crate) fn mutants() -> impl Iterator<Item = &'static Mutant> {
+    FIRST.iter().chain(policies::POLICIES)
+}
+
+/// Those of the core and the runtime as a whole.
+const FIRST: &[Mutant] = &[
     Mutant {
         name: "an error of what was told to stop is a death",
         file: "src/tree/reading.rs",
