@@ -69,6 +69,7 @@ impl Core {
             members, number, ..
         } = self.falls[key].clone();
         let Some(top) = self.answerable(key) else {
+            self.note_leaks(&members);
             return drop(self.sort_out(key, now));
         };
         let mut leaked = members.iter().copied();
@@ -108,15 +109,12 @@ impl Core {
             unreachable!("only what is to stay down lies down");
         };
         let members = self.dissolve(key);
-        let leaked = members.iter().copied();
-        let leaked = leaked.filter(|member| self.nodes[*member].leaks > 0);
-        let leaked: Vec<_> = leaked.map(|member| self.id(member)).collect();
+        let has_leaked = self.note_leaks(&members);
         for member in members {
-            self.nodes[member].fell_beside.clone_from(&leaked);
             match self.nodes[member].state {
                 State::Down => {}
                 // It was ordered to start meanwhile.
-                State::Waiting if leaked.is_empty() => self.start_now(member, now),
+                State::Waiting if !has_leaked => self.start_now(member, now),
                 _ => self.put_down(member, now, reason),
             }
             self.weigh(member);
@@ -125,6 +123,18 @@ impl Core {
         if let Some(evidence) = escalates {
             self.escalate(top, now, evidence);
         }
+    }
+
+    /// Lets each member of a fall remember which of them have leaked: an order to start one has to
+    /// be refused. Returns whether any has.
+    fn note_leaks(&mut self, members: &[usize]) -> bool {
+        let leaked = members.iter().copied();
+        let leaked = leaked.filter(|member| self.nodes[*member].leaks > 0);
+        let leaked: Vec<_> = leaked.map(|member| self.id(member)).collect();
+        for member in members {
+            self.nodes[*member].fell_beside.clone_from(&leaked);
+        }
+        !leaked.is_empty()
     }
 
     pub(super) fn leak_evidence(

@@ -1,6 +1,6 @@
 //! Every history of small trees up to some length, and that each of them comes to rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::tree::options::{AtRoot, Strategy};
@@ -64,6 +64,7 @@ pub(super) fn explore(label: &str, shape: Shape, first: World, depth: usize) {
         history: Vec::new(),
         next: Vec::new(),
     }];
+    let mut calm = BTreeSet::new();
     let mut level = 0..1;
     let depth = depth + steps_more();
     for _ in 0..depth {
@@ -81,7 +82,7 @@ pub(super) fn explore(label: &str, shape: Shape, first: World, depth: usize) {
                 all[at].next.push(index);
                 if index == all.len() {
                     let trace = Trace(&visited.history);
-                    comes_to_rest(visited.world.clone());
+                    comes_to_rest(visited.world.clone(), &mut calm);
                     drop(trace);
                     all.push(visited);
                 }

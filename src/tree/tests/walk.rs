@@ -1,5 +1,6 @@
 //! Long random histories of larger trees, where exploration cannot reach.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -152,7 +153,7 @@ fn end(mut world: World, rng: &mut SmallRng) {
         1 => world.stop_within(secs(rng.random_range(0..3))),
         _ => {}
     }
-    comes_to_rest(world);
+    comes_to_rest(world, &mut BTreeSet::new());
 }
 
 #[test]
