@@ -63,6 +63,31 @@
 //! - It is asked to stop, has its [`Grace`], and is aborted then. What has not ended after that is
 //!   leaked, by name.
 //!
+//! # Policies
+//!
+//! Whoever knows Erlang's supervisors finds their strategies, restart types, intensities and shutdown
+//! orders; `docs/semantics.md` says what is different.
+//!
+//! ```
+//! use std::time::Duration;
+//! use perennial::{Context, Intensity, OnSpent, Restart, Strategy, runnable};
+//!
+//! # async fn serve(ctx: Context) { ctx.healthy(); ctx.cancelled().await }
+//! async fn root(ctx: Context) -> anyhow::Result<()> {
+//!     let index = runnable(serve).start_timeout(Duration::from_secs(30)); // to become healthy
+//!     let tidy = runnable(serve).restart(Restart::Transient).on_spent(OnSpent::StayDown);
+//!     ctx.group("storage", Strategy::RestForOne) // a failure takes those after it, too
+//!         .in_order() // each starts when the one before is healthy, and stops before it
+//!         .intensity(Intensity::new(5, Duration::from_secs(60))?) // so often, together
+//!         .run("disk", serve)
+//!         .run("index", index)
+//!         .run("tidy", tidy)
+//!         .start()?;
+//!     ctx.done();
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Orders
 //!
 //! [`Tree::node`], [`Child`], [`Context::parent`] and [`Context::sibling`] order one node to start,
