@@ -15,6 +15,8 @@ mod ending;
 mod explore;
 #[path = "schedules/laws.rs"]
 mod laws;
+#[path = "schedules/ordering.rs"]
+mod ordering;
 #[path = "schedules/owning.rs"]
 mod owning;
 #[path = "schedules/pools.rs"]

@@ -131,11 +131,17 @@ impl Child {
     }
 
     /// Stops the child and starts it again, with its group; see [`Node::restart`].
+    ///
+    /// Resolves when the next incarnation runs; [`healthy`](Self::healthy) waits until it serves.
+    /// Orders that are given through a child do not know who awaits them: code that the order itself
+    /// stops gives it through its [`Context`](crate::Context).
     pub fn restart(&self) -> Order {
         self.order(Wish::Order(OrderKind::Restart))
     }
 
     /// Stops the child and keeps it down; see [`Node::terminate`].
+    ///
+    /// When it was the last that lived below a root that is done, the tree has finished.
     pub fn terminate(&self) -> Order {
         self.order(Wish::Order(OrderKind::Terminate))
     }
@@ -148,7 +154,8 @@ impl Child {
     /// Gives the child other code and other options, from its next start on. What runs is not
     /// touched: a [`restart`](Self::restart) puts it in place at once.
     ///
-    /// The order resolves when it is taken. Of several, the last one holds.
+    /// The order resolves when it is taken. Of several, the last one holds. The next incarnation of
+    /// the parent declares what it declares.
     pub fn replace(&self, runnable: impl Runnable) -> Order {
         self.order(Wish::Replace(runnable.into_spec()))
     }

@@ -57,7 +57,8 @@ struct Visited {
 
 /// Visits every state that can be reached in so many steps, once: two histories that end in the
 /// same essence have the same future.
-pub(super) fn explore(label: &str, shape: Shape, first: World, depth: usize) {
+pub(super) fn explore(label: &str, shape: Shape, mut first: World, depth: usize) {
+    first.laws.log.clear();
     let mut known = BTreeMap::from([(essence(&first), 0)]);
     let mut all = vec![Visited {
         world: first,
@@ -70,7 +71,7 @@ pub(super) fn explore(label: &str, shape: Shape, first: World, depth: usize) {
     for _ in 0..depth {
         for at in level.clone() {
             for choice in choices(&all[at].world, &shape) {
-                let visited = follow(&all[at], &shape, choice);
+                let mut visited = follow(&all[at], &shape, choice);
                 let index = *known.entry(essence(&visited.world)).or_insert(all.len());
                 let is_refused = visited.world.laws.log.is_empty();
                 if is_refused && matches!(choice, Choice::Order(..)) {
@@ -84,6 +85,7 @@ pub(super) fn explore(label: &str, shape: Shape, first: World, depth: usize) {
                     let trace = Trace(&visited.history);
                     comes_to_rest(visited.world.clone(), &mut calm);
                     drop(trace);
+                    visited.world.laws.log = Vec::new();
                     all.push(visited);
                 }
             }
@@ -116,7 +118,6 @@ fn follow(from: &Visited, shape: &Shape, choice: Choice) -> Visited {
     let mut history = from.history.clone();
     history.push(choice);
     let mut world = from.world.clone();
-    world.laws.log.clear();
     let trace = Trace(&history);
     apply(&mut world, shape, choice);
     drop(trace);
@@ -140,7 +141,7 @@ fn histories(all: &[Visited], depth: usize) -> u128 {
 #[test]
 fn every_history_of_a_tree_that_starts_keeps_the_laws() {
     // L1, L2, L3, L9, R11, R12.
-    for (label, parts, depth) in [("chain", CHAIN, 5), ("one-for-all", BOUND, 5)] {
+    for (label, parts, depth) in [("chain", CHAIN, 4), ("one-for-all", BOUND, 4)] {
         let shape = Shape::new(parts);
         explore(label, shape, shape.world(0), depth);
     }
@@ -149,22 +150,22 @@ fn every_history_of_a_tree_that_starts_keeps_the_laws() {
 #[test]
 fn every_history_of_a_chain_keeps_the_laws() {
     // L1, L2, L3, L4, L9, R12.
-    explore_up("chain", Shape::new(CHAIN), 4);
-    explore_up("tall", Shape::new(TALL), 3);
+    explore_up("chain", Shape::new(CHAIN), 3);
+    explore_up("tall", Shape::new(TALL), 2);
 }
 
 #[test]
 fn every_history_of_a_one_for_one_group_keeps_the_laws() {
     // L1, L2, L3, R6, R12.
-    explore_up("one-for-one", Shape::new(FREE), 4);
+    explore_up("one-for-one", Shape::new(FREE), 3);
 }
 
 #[test]
 fn every_history_of_a_one_for_all_group_keeps_the_laws() {
     // L1, L2, L3, L5, R6, R12.
-    explore_up("one-for-all", Shape::new(BOUND), 4);
-    explore_up("one-for-all, deep", Shape::new(DEEP), 3);
-    explore_up("one-for-all, low", Shape::new(LOW), 3);
+    explore_up("one-for-all", Shape::new(BOUND), 3);
+    explore_up("one-for-all, deep", Shape::new(DEEP), 2);
+    explore_up("one-for-all, low", Shape::new(LOW), 2);
 }
 
 #[test]
@@ -177,7 +178,7 @@ fn every_history_with_a_backoff_keeps_the_laws() {
             delay,
             ..Shape::new(CHAIN)
         },
-        4,
+        3,
     );
     explore_up(
         "one-for-all, delayed",
@@ -185,7 +186,7 @@ fn every_history_with_a_backoff_keeps_the_laws() {
             delay,
             ..Shape::new(BOUND)
         },
-        4,
+        3,
     );
 }
 
@@ -199,7 +200,7 @@ fn every_history_with_a_wide_pass_keeps_the_laws() {
             gc_interval,
             ..Shape::new(CHAIN)
         },
-        4,
+        3,
     );
     explore_up(
         "one-for-all, wide",
@@ -207,16 +208,16 @@ fn every_history_with_a_wide_pass_keeps_the_laws() {
             gc_interval,
             ..Shape::new(BOUND)
         },
-        4,
+        3,
     );
 }
 
 #[test]
 fn every_history_of_a_pool_keeps_the_laws() {
     // L1, L2, L3, R5, R12, R13.
-    explore_up("pool", Shape::new(POOL), 4);
-    explore_up("pool of permanent children", Shape::new(KEPT), 5);
-    explore_up("temporary member", Shape::new(MIXED), 4);
+    explore_up("pool", Shape::new(POOL), 3);
+    explore_up("pool of permanent children", Shape::new(KEPT), 4);
+    explore_up("temporary member", Shape::new(MIXED), 3);
 }
 
 #[test]
@@ -229,7 +230,7 @@ fn every_history_with_a_root_that_tries_again_keeps_the_laws() {
             at_root,
             ..Shape::new(CHAIN)
         },
-        4,
+        3,
     );
     explore_up(
         "one-for-all, retried",
@@ -237,6 +238,6 @@ fn every_history_with_a_root_that_tries_again_keeps_the_laws() {
             at_root,
             ..Shape::new(BOUND)
         },
-        4,
+        3,
     );
 }

@@ -69,8 +69,8 @@ const ABANDONED: &[Part] = &[
 #[test]
 fn every_history_of_a_rest_for_one_group_keeps_the_laws() {
     // L1, L2, L3, L5, R6, R12.
-    explore_up("rest-for-one", Shape::new(REST), 3);
-    explore_up("rest-for-one, low", Shape::new(LOW), 3);
+    explore_up("rest-for-one", Shape::new(REST), 2);
+    explore_up("rest-for-one, low", Shape::new(LOW), 2);
     let delay = secs(3);
     explore_up(
         "rest-for-one, delayed",
@@ -78,7 +78,7 @@ fn every_history_of_a_rest_for_one_group_keeps_the_laws() {
             delay,
             ..Shape::new(REST)
         },
-        3,
+        2,
     );
 }
 
@@ -93,29 +93,29 @@ fn every_history_of_a_group_that_starts_in_order_keeps_the_laws() {
         ("in order, mixed", MIXED_IN_ORDER),
     ] {
         let shape = Shape::new(parts);
-        explore(label, shape, shape.world(0), 5);
+        explore(label, shape, shape.world(0), 3);
     }
 }
 
 #[test]
 fn every_history_of_a_group_in_order_that_is_up_keeps_the_laws() {
     // L1, L2, L3, L5, R6, R10, R10b, R12.
+    explore_up("in order, one-for-all", Shape::new(ALL_IN_ORDER), 3);
     for (label, parts) in [
-        ("in order, one-for-all", ALL_IN_ORDER),
         ("in order, one-for-one", ONE_IN_ORDER),
         ("in order, rest-for-one", REST_IN_ORDER),
         ("in order, below", LOW_IN_ORDER),
         ("in order, mixed", MIXED_IN_ORDER),
     ] {
-        explore_up(label, Shape::new(parts), 3);
+        explore_up(label, Shape::new(parts), 2);
     }
 }
 
 #[test]
 fn every_history_of_providers_and_users_keeps_the_laws() {
     // L1, L2, L3, R10, R12.
-    explore_up("provider", Shape::new(USED), 3);
-    explore_up("provider in a group", Shape::new(USED_GROUP), 3);
+    explore_up("provider", Shape::new(USED), 2);
+    explore_up("provider in a group", Shape::new(USED_GROUP), 2);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn every_history_of_budgets_keeps_the_laws() {
                 alter,
                 ..Shape::new(BOUND)
             },
-            3,
+            2,
         );
     }
     let shared = Some(restarts(1));
@@ -168,7 +168,7 @@ fn every_history_of_budgets_keeps_the_laws() {
         },
         ..Shape::new(REST_IN_ORDER)
     };
-    explore_up("budget, shared in order", stays_down, 3);
+    explore_up("budget, shared in order", stays_down, 2);
 }
 
 #[test]
@@ -180,8 +180,8 @@ fn every_history_of_other_policies_keeps_the_laws() {
         ("significant, all", ALL),
         ("abandoned", ABANDONED),
     ] {
-        explore_up(label, Shape::new(parts), 3);
+        explore_up(label, Shape::new(parts), 2);
     }
     let shape = Shape::new(TIMED);
-    explore("start timeout", shape, shape.world(0), 5);
+    explore("start timeout", shape, shape.world(0), 4);
 }

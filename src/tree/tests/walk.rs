@@ -12,7 +12,7 @@ use crate::tree::tests::histories::{Choice, apply, choices, comes_to_rest, order
 use crate::tree::tests::shape::{Alter, Part, Shape, restarts};
 use crate::tree::tests::world::{World, secs};
 
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 400;
 const STEPS: usize = 150;
 
 const SERVICE: &[Part] = &[
