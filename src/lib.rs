@@ -65,8 +65,8 @@
 //!
 //! # Policies
 //!
-//! Whoever knows Erlang's supervisors finds their strategies, restart types, intensities and shutdown
-//! orders; `docs/semantics.md` says what is different.
+//! Whoever knows Erlang's supervisors finds their strategies, restart types, intensities and
+//! orders of shutdown; `docs/semantics.md` says what is different.
 //!
 //! ```
 //! use std::time::Duration;

@@ -133,8 +133,8 @@ impl Child {
     /// Stops the child and starts it again, with its group; see [`Node::restart`].
     ///
     /// Resolves when the next incarnation runs; [`healthy`](Self::healthy) waits until it serves.
-    /// Orders that are given through a child do not know who awaits them: code that the order itself
-    /// stops gives it through its [`Context`](crate::Context).
+    /// Orders that are given through a child do not know who awaits them: code that the order
+    /// itself stops gives it through its [`Context`](crate::Context).
     pub fn restart(&self) -> Order {
         self.order(Wish::Order(OrderKind::Restart))
     }

@@ -54,8 +54,8 @@ impl Node {
     /// Stops the node and starts it again, with those of its group that its strategy takes: a
     /// planned restart, which no budget counts and no backoff delays.
     ///
-    /// Otherwise as [`start`](Self::start). Through [`Tree::node`](crate::Tree::node) nobody knows who
-    /// awaits the order: code that the order itself stops gives it through its context.
+    /// Otherwise as [`start`](Self::start). Through [`Tree::node`](crate::Tree::node) nobody knows
+    /// who awaits the order: code that the order itself stops gives it through its context.
     pub fn restart(&self) -> Order {
         self.order(OrderKind::Restart)
     }

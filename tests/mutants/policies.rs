@@ -8,8 +8,10 @@ pub(crate) const POLICIES: &[Mutant] = &[
     Mutant {
         name: "a death that is as old as its window counts no more",
         file: "src/tree/intensity.rs",
-        old: "        let is_old = |death: &Duration| time.saturating_sub(*death) > self.intensity.within;\n        while",
-        new: "        let is_old = |death: &Duration| time.saturating_sub(*death) >= self.intensity.within;\n        while",
+        old: "let is_old = |death: &Duration| time.saturating_sub(*death) > self.intensity.within;
+        while",
+        new: "let is_old = |death: &Duration| time.saturating_sub(*death) >= self.intensity.within;
+        while",
         found_by: Lib(
             "windows",
             "a_death_that_is_as_old_as_the_window_still_counts",
@@ -43,7 +45,10 @@ pub(crate) const POLICIES: &[Mutant] = &[
         name: "a rest-for-one group falls as a whole",
         file: "src/tree/falls.rs",
         old: "Strategy::RestForOne => later(&group.members),",
-        new: "Strategy::RestForOne => {\n                later(&group.members);\n                group.members.clone()\n            }",
+        new: "Strategy::RestForOne => {
+                later(&group.members);
+                group.members.clone()
+            }",
         found_by: Lib(
             "strategies",
             "a_death_in_a_rest_for_one_group_takes_those_declared_later",
@@ -171,8 +176,10 @@ pub(crate) const POLICIES: &[Mutant] = &[
     Mutant {
         name: "a member that was started alone holds up those after it",
         file: "src/tree/pass.rs",
-        old: "            // Whose turn it is not does not start; but one before it may be up already, alone.\n            self.starts.push_back(self.id(member));\n",
-        new: "            if self.nodes[member].wait != Wait::InOrder {\n                self.starts.push_back(self.id(member));\n            }\n",
+        old: "            self.starts.push_back(self.id(member));",
+        new: "            if self.nodes[member].wait != Wait::InOrder {
+                self.starts.push_back(self.id(member));
+            }",
         found_by: Lib("walk", "long_random_histories_with_orders_keep_the_laws"),
     },
     Mutant {
