@@ -124,6 +124,11 @@ impl Core {
         let Some(path) = self.abandoned.remove(&id) else {
             return;
         };
+        let present = self.nodes.get_mut(id.slot);
+        if let Some(node) = present.filter(|node| node.incarnation == id.incarnation) {
+            node.rung = Rung::Aborted;
+            self.report(id.slot, None);
+        }
         let node = self.nodes.get(id.slot).filter(|node| node.path == path);
         let state = node.map_or(State::Canceled, |node| node.state);
         self.actions.push_back(Action::Event(Event {
