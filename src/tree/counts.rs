@@ -124,34 +124,42 @@ impl Core {
         }
     }
 
-    /// Drops what nobody needs any more: what was below a node that is down, and the ended children
-    /// of pools (R6, R13).
+    /// Notes what nobody needs any more: what is below a node that is over, a node that was removed,
+    /// and an ended child of a pool (R6, R13). It is dropped at the end of the batch, as it may be in
+    /// the middle of what is done about it.
     pub(super) fn tidy(&mut self, slot: usize) {
         let node = &self.nodes[slot];
         if !node.is_out || node.leaks > 0 {
             return;
         }
-        let is_over = node.state == State::Down || node.told() == Some(Told::Significant);
-        if is_over {
-            self.discard_below(slot);
-        }
-        if self.nodes[slot].rises() {
-            return;
-        }
-        if self.is_pooled(slot) && self.nodes[slot].has_left_pool() {
-            self.discard(slot);
-        } else if self.nodes[slot].told() == Some(Told::Remove) {
+        let has_left = !node.rises() && self.has_left(slot);
+        if has_left || node.is_over() && node.links.first.is_some() {
             self.removals.push_back(self.id(slot));
         }
     }
 
-    fn is_pooled(&self, slot: usize) -> bool {
+    /// Whether a node that is out is of no further use: an order has removed it, or it has left its
+    /// pool.
+    pub(super) fn has_left(&self, slot: usize) -> bool {
+        let node = &self.nodes[slot];
+        let is_removed = node.state == State::Down && node.told() == Some(Told::Remove);
+        is_removed || self.is_pooled(slot) && node.has_left_pool()
+    }
+
+    pub(super) fn is_pooled(&self, slot: usize) -> bool {
         let parent = self.nodes[slot].parent;
         parent.is_some_and(|parent| self.nodes[parent].options.kind == Kind::Pool)
     }
 }
 
 impl crate::tree::node::Node {
+    /// Whether what is below it, which has ended, stays so: it is down, or done because its
+    /// significant children have ended.
+    pub(super) fn is_over(&self) -> bool {
+        let ended_so = self.state == State::Done && self.told() == Some(Told::Significant);
+        self.state == State::Down || ended_so
+    }
+
     /// Whether a pool has no further use for its child, which is out.
     fn has_left_pool(&self) -> bool {
         match self.state {

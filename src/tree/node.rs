@@ -77,6 +77,8 @@ pub(super) struct Node {
     pub(super) is_taken: bool,
     /// It was told to stop, and its turn to be asked has not come (R10).
     pub(super) is_held: bool,
+    /// In which stop or fall it was held last; 0 for none.
+    pub(super) held_in: u64,
     /// In which stop or fall all that was to be gone before it was asked was gone; 0 for none.
     pub(super) was_last_in: u64,
     /// Which stop those below it were told of last; 0 for none.
@@ -155,6 +157,7 @@ impl Node {
             told: None,
             is_taken: false,
             is_held: false,
+            held_in: 0,
             was_last_in: 0,
             stop_below: 0,
             waiters: Vec::new(),

@@ -250,30 +250,37 @@ impl Core {
     /// Tells a node to stop by order, which comes before any order of stopping.
     fn tell_order(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
         self.tell(slot, now, told, by);
-        // A node that was down already is told nothing more, and may have to be forgotten; a pool
-        // has forgotten its child by now.
-        if self.nodes.contains(slot) {
-            self.update(slot);
+        // A node that was down already is told nothing more, and may have to be forgotten.
+        self.update(slot);
+    }
+
+    /// Forgets what nobody needs any more of a node, and the node if it was removed or has left its
+    /// pool; unless it was ordered to start since.
+    pub(super) fn clear_away(&mut self, id: Id, now: Duration) {
+        let present = self.nodes.get(id.slot);
+        let present = present.filter(|node| node.incarnation == id.incarnation);
+        let Some(node) = present.filter(|node| node.is_out && node.leaks == 0) else {
+            return;
+        };
+        let is_counted = node.is_counted;
+        if node.is_over() {
+            self.discard_below(id.slot);
+        }
+        if !is_counted && self.has_left(id.slot) {
+            self.forget_alone(id.slot, now);
         }
     }
 
-    /// Forgets a node that was ordered to go, is out, and was not ordered to start since.
-    pub(super) fn remove(&mut self, id: Id, now: Duration) {
-        let present = self.nodes.get(id.slot);
-        let present = present.filter(|node| node.incarnation == id.incarnation);
-        let is_due = |node: &&super::node::Node| {
-            node.state == State::Down && node.told() == Some(Told::Remove) && !node.is_counted
-        };
-        let Some(node) = present.filter(is_due).filter(|node| node.leaks == 0) else {
-            return;
-        };
-        let (parent, name) = (node.parent, node.path.name().clone());
-        self.tell_event(id.slot, now, What::Removed);
+    fn forget_alone(&mut self, slot: usize, now: Duration) {
+        let node = &self.nodes[slot];
+        let parent = node.parent.filter(|_| !self.is_pooled(slot));
         if let Some(parent) = parent {
+            let name = node.path.name().clone();
             let parent = self.id(parent);
+            self.tell_event(slot, now, What::Removed);
             self.actions.push_back(Action::Free { parent, name });
         }
-        self.discard(id.slot);
+        self.discard(slot);
     }
 
     /// The place with this path, such as `root.pipeline.reader`.

@@ -40,7 +40,7 @@ impl Core {
             }
         }
         while let Some(id) = self.removals.pop_front() {
-            self.remove(id, now);
+            self.clear_away(id, now);
         }
         while let Some(id) = self.starts.pop_front() {
             self.start(id, now);

@@ -19,11 +19,8 @@ impl Core {
     pub(super) fn tell(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
         let mut next = vec![(slot, told)];
         while let Some((slot, told)) = next.pop() {
-            // What is done in a pool goes with all below it as soon as nothing below it waits.
-            if self.nodes.contains(slot) {
-                self.tell_one(slot, now, told, by);
-                self.push_below(&mut next, slot, told);
-            }
+            self.tell_one(slot, now, told, by);
+            self.push_below(&mut next, slot, told);
         }
     }
 
@@ -42,11 +39,7 @@ impl Core {
         } else {
             Told::Parent
         };
-        // A pool's child may be gone by now.
-        let Some(node) = self.nodes.get(slot) else {
-            return;
-        };
-        if node.told_below >= Some(told) {
+        if self.nodes[slot].told_below >= Some(told) {
             return;
         }
         let number = self.next_stop();

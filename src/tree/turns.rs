@@ -99,7 +99,10 @@ impl Core {
     }
 
     pub(super) fn hold(&mut self, slot: usize, obstacle: usize) {
-        self.nodes[slot].is_held = true;
+        let number = self.stop_of(slot);
+        let node = &mut self.nodes[slot];
+        node.is_held = true;
+        node.held_in = number;
         self.nodes[obstacle].waiters.push(slot);
         if let Some(deadline) = self.stop_deadline() {
             self.deadlines.insert(deadline, Due::Stop);
@@ -128,11 +131,15 @@ impl Core {
         }
     }
 
-    /// The sibling that a node has waited for, if it is there and out.
+    /// The sibling that a node has waited for, if it is there and out, and the node still stops in
+    /// the same stop or fall: a larger one takes others, too.
     fn sibling_after(&self, slot: usize, obstacle: Id) -> Option<usize> {
         let other = self.nodes.get(obstacle.slot)?;
         let is_there = other.incarnation == obstacle.incarnation && other.is_out;
-        (is_there && other.parent == self.nodes[slot].parent).then_some(obstacle.slot)
+        let node = &self.nodes[slot];
+        let is_same_stop = node.held_in == self.stop_of(slot);
+        let is_beside = is_there && other.parent == node.parent;
+        (is_beside && is_same_stop).then_some(obstacle.slot)
     }
 
     /// Takes a node's turn: it is asked, and so are those below it that wait for nothing else.
