@@ -93,7 +93,10 @@ pub(crate) const POLICIES: &[Mutant] = &[
         file: "src/tree/turns.rs",
         old: "if node.provides() && node.is_taken && self.may_use(parent) {",
         new: "if node.provides() && !node.is_taken && self.may_use(parent) {",
-        found_by: Lib("providers", "the_parents_code_first_and_then_the_users"),
+        found_by: Lib(
+            "providers",
+            "it_is_asked_when_its_later_siblings_and_its_parents_code_are_gone",
+        ),
     },
     Mutant {
         name: "whoever was asked in another stop ends the search",
@@ -101,8 +104,8 @@ pub(crate) const POLICIES: &[Mutant] = &[
         old: "let was_last = number > 0 && other.was_last_in == number;",
         new: "let was_last = number > 0 && other.was_last_in > 0;",
         found_by: Lib(
-            "in_order",
-            "a_stop_from_above_waits_for_a_member_that_an_owned_task_failed_before",
+            "walk",
+            "long_random_histories_of_all_policies_keep_the_laws",
         ),
     },
     Mutant {

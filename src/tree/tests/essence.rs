@@ -63,9 +63,10 @@ impl Essence<'_> {
         let Self(world, slot) = self;
         write!(f, " {:?} {:?} {:?}", node.wait, node.down, node.intent)?;
         let was_last = node.was_last_in > 0 && node.was_last_in == world.core.stop_of(*slot);
+        let is_as_held = node.is_held && node.held_in == world.core.stop_of(*slot);
         write!(
             f,
-            " {} {} {} {}",
+            " {} {} {is_as_held} {} {}",
             node.is_taken, node.is_held, was_last, node.was_up
         )?;
         for waiter in &node.waiters {

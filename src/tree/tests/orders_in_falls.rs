@@ -1,6 +1,6 @@
 //! Orders on members of falls that are not over (R16, R6).
 
-use crate::tree::options::{OnSpent, Options, Strategy};
+use crate::tree::options::{OnSpent, Options, Stops, Strategy};
 use crate::tree::orders::{OrderKind, Refusal};
 use crate::tree::state::{Down, State, Wait};
 use crate::tree::tests::world::{World, delayed, plain, secs};
@@ -264,4 +264,27 @@ fn a_member_does_not_start_beside_a_leak_that_nobody_answers_for() {
         world.ordered("a", OrderKind::Start),
         Err(Refusal::Leaked(leaked))
     );
+}
+
+#[test]
+fn a_held_provider_waits_for_a_member_that_joins_its_fall_later() {
+    // R10, R6. It was down when the provider began to wait, and was started and restarted since.
+    let mut world = World::new();
+    let source = Options {
+        stops: Stops::AfterUsers,
+        ..plain()
+    };
+    let members = vec![("source", source), ("late", plain()), ("user", plain())];
+    world.group_with("root", Strategy::RestForOne, members);
+    world.all_healthy(["root", "source", "late", "user"]);
+    world.ordered("late", OrderKind::Terminate).unwrap();
+    world.returns("late");
+    world.ordered("source", OrderKind::Restart).unwrap();
+    world.ordered("late", OrderKind::Start).unwrap();
+    world.ordered("late", OrderKind::Restart).unwrap();
+    world.returns("user");
+    assert_eq!(world.state("late"), State::Stopping);
+    assert!(world.node("source").unwrap().is_held);
+    world.returns("late");
+    assert!(!world.node("source").unwrap().is_held);
 }

@@ -219,6 +219,29 @@ fn an_order_to_start_empties_the_nodes_own_window() {
 }
 
 #[test]
+fn an_order_to_start_empties_the_window_of_a_node_that_waits() {
+    // R9, R16. A restart of what is down leaves it as it is.
+    let a = Options {
+        intensity: Some(intensity(1)),
+        ..delayed(3)
+    };
+    for (order, must_be_spent) in [(OrderKind::Start, false), (OrderKind::Restart, true)] {
+        let mut world = with_budget(a.clone());
+        world.fails("a");
+        world.returns("b");
+        world.ordered("a", order).unwrap();
+        assert_eq!(world.state("a"), State::Starting);
+        assert_eq!(is_spent(world.clone()), must_be_spent, "waiting, {order}");
+        if order == OrderKind::Restart {
+            world.ordered("a", OrderKind::Terminate).unwrap();
+            world.returns("a");
+            world.ordered("a", order).unwrap();
+            assert_eq!(is_spent(world), must_be_spent, "down, {order}");
+        }
+    }
+}
+
+#[test]
 fn an_order_to_restart_does_not_empty_it() {
     // R9, R16.
     let mut world = with_budget(once());

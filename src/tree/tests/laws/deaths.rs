@@ -44,11 +44,8 @@ impl Deaths {
             What::Declared => self.forget(core, event),
             What::RestartScheduled { .. } => self.forget_below(path),
             What::Ordered {
-                order: OrderKind::Start | OrderKind::Restart,
-            } if event.state == State::Down => self.empty(path),
-            What::Ordered {
                 order: OrderKind::Start,
-            } if event.state == State::Done => self.empty(path),
+            } => self.empty(path),
             What::Exited { .. } if event.state == State::Dead => self.note(core, event),
             What::BudgetSpent { evidence } => {
                 let is_spent = matches!(evidence.cause, Some(Cause::Intensity { .. }));
@@ -106,8 +103,9 @@ impl Deaths {
 
     fn note(&mut self, core: &Core, event: &Event) {
         self.check();
+        // By its path: it may have the number of its next incarnation by now.
         let mut nodes = core.nodes.iter();
-        let node = nodes.find(|(_, node)| node.incarnation == event.incarnation);
+        let node = nodes.find(|(_, node)| node.path == event.path);
         let Some((_, node)) = node.filter(|(slot, _)| *slot != core.root) else {
             self.exempt = Some(event.path.clone());
             return;

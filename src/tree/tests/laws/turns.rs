@@ -62,6 +62,10 @@ impl Turns {
         match order {
             OrderKind::Terminate | OrderKind::Remove => {
                 self.terminated.insert(path.clone());
+                let fall = self.fall.remove(path);
+                if let Some(rise) = fall.and_then(|fall| self.rises.get_mut(&fall)) {
+                    rise.retain(|member| member != path);
+                }
             }
             OrderKind::Start | OrderKind::Restart => {
                 self.terminated.remove(path);
@@ -94,8 +98,7 @@ impl Turns {
             "L2: {path} was terminated and starts"
         );
         let rise = self.fall.get(path).and_then(|fall| self.rises.get(fall));
-        let mut rise = rise.into_iter().flatten();
-        let first = rise.find(|member| !self.terminated.contains(*member));
+        let first = rise.and_then(|rise| rise.first());
         if first == Some(path) || self.alone.contains(path) {
             return;
         }
