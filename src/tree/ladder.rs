@@ -30,7 +30,9 @@ impl Core {
     /// Lets the deadline of the tree's stop count for a node that was asked before.
     pub(super) fn tighten(&mut self, slot: usize, now: Duration) {
         let node = &self.nodes[slot];
-        if node.rung == Rung::Asked && node.own != Own::Ended {
+        // While its exit is read, its code has returned and what it left is not known yet.
+        let has_left = matches!(node.own, Own::Ending(_)) || node.state.is_live();
+        if node.rung == Rung::Asked && has_left {
             self.climb_at(slot, now, node.ladder);
         }
     }
