@@ -93,10 +93,7 @@ pub(crate) const POLICIES: &[Mutant] = &[
         file: "src/tree/turns.rs",
         old: "if node.provides() && node.is_taken && self.may_use(parent) {",
         new: "if node.provides() && !node.is_taken && self.may_use(parent) {",
-        found_by: Lib(
-            "providers",
-            "it_is_asked_when_its_later_siblings_and_its_parents_code_are_gone",
-        ),
+        found_by: Lib("providers", "an_aborted_parent_does_not_hold_it"),
     },
     Mutant {
         name: "whoever was asked in another stop ends the search",
@@ -170,33 +167,35 @@ pub(crate) const POLICIES: &[Mutant] = &[
         ),
     },
     Mutant {
-        name: "a key is taken for the fall that had it before",
-        file: "src/tree/escalation.rs",
-        old: "fall.number == number && matches!",
-        new: "fall.number >= number && matches!",
-        found_by: Lib("walk", "long_random_histories_with_orders_keep_the_laws"),
-    },
-    Mutant {
         name: "a member that was started alone holds up those after it",
         file: "src/tree/pass.rs",
         old: "            self.starts.push_back(self.id(member));",
         new: "            if self.nodes[member].wait != Wait::InOrder {
                 self.starts.push_back(self.id(member));
             }",
-        found_by: Lib("walk", "long_random_histories_with_orders_keep_the_laws"),
+        found_by: Lib(
+            "orders_in_order",
+            "a_member_that_was_started_alone_does_not_stall_the_queue",
+        ),
     },
     Mutant {
         name: "a parked task is given code of another type",
         file: "src/runtime/entries.rs",
         old: "let seat = seat.filter(|_| !entry.is_replaced);",
         new: "let seat = seat.filter(|_| true);",
-        found_by: Test("replace", "other_code_holds_from_the_next_start"),
+        found_by: Test(
+            "replace",
+            "what_signals_and_what_does_not_replace_each_other",
+        ),
     },
     Mutant {
         name: "whoever is asked to stop waits for its orders",
         file: "src/runtime/processor.rs",
         old: "                self.waits.asked(id);\n",
         new: "",
-        found_by: Test("orders_awaited", "two_that_terminate_each_other_both_end"),
+        found_by: Test(
+            "orders_awaited",
+            "who_comes_to_fall_with_what_it_ordered_does_not_wait_for_itself",
+        ),
     },
 ];
