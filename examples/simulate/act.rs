@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use perennial::tree::Signal;
+use perennial::tree::{OrderKind, Signal};
 
 use crate::choices::How;
 use crate::world::{Brood, Spot, World};
@@ -40,6 +40,15 @@ pub(crate) enum Act {
     Late {
         by: Spot,
         what: Late,
+    },
+    /// A place is ordered to do something.
+    Order {
+        to: Spot,
+        order: OrderKind,
+    },
+    /// The other choices of a place hold from its next start on.
+    Reconfigure {
+        to: Spot,
     },
     /// The tree is told to stop.
     Stop {

@@ -114,10 +114,12 @@ impl Player<'_> {
     /// L9: the stop at the end takes no longer than its budget.
     fn end_all(&mut self) -> Result<(), String> {
         let within = self.world.stop_within;
+        let leak_after = self.world.settings.leak_after;
         let places = self.world.places.iter();
-        let graces = places.filter_map(|place| place.choices.grace);
-        let budget = within.or_else(|| graces.max()).unwrap_or_default();
-        let bound = self.now + budget + self.world.settings.leak_after;
+        let graces = places.map(|place| place.choices.grace.unwrap_or_default() + leak_after);
+        // Without a deadline they may stop one after the other.
+        let budget = within.map_or_else(|| graces.sum(), |within| within + leak_after);
+        let bound = self.now + budget;
         self.stop(within)?;
         self.pass()?;
         while !self.has_ended {

@@ -1,8 +1,9 @@
 //! How each act is carried out, if it makes sense then.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use perennial::tree::{Id, Intent, Kind, Signal, State};
+use perennial::tree::{Id, Intent, Kind, OrderKind, Signal, State};
 use perennial::{Exit, Name, Panic};
 
 use crate::act::{Act, Late};
@@ -10,7 +11,7 @@ use crate::call::Call;
 use crate::choices::How;
 use crate::monitor::Fact;
 use crate::player::{Player, Run};
-use crate::world::{Group, Spot};
+use crate::world::{Group, Place, Spot};
 
 impl Player<'_> {
     /// Carries an act out. Says whether it made sense.
@@ -35,6 +36,8 @@ impl Player<'_> {
                 None => Ok(false),
             },
             Act::Late { by, what } => self.late(*by, *what),
+            Act::Order { to, order } => self.order(*to, *order),
+            Act::Reconfigure { to } => self.reconfigure(*to),
             Act::Stop { within } => self.stop(*within),
             Act::Pass => self.pass().map(|()| true),
             Act::Wait(time) => self.wait(*time),
@@ -72,7 +75,7 @@ impl Player<'_> {
             members: members.to_vec(),
         };
         let call = self.declares(id, group, members);
-        let places = self.tell(fact, call)?;
+        let places = self.tell(fact, call)?.places;
         for (member, place) in members.iter().zip(places) {
             let view = self.core.view(place);
             let seat = &mut self.seats[*member];
@@ -87,12 +90,10 @@ impl Player<'_> {
         let Some(group) = group else {
             return Call::Run(by, self.declaration(members[0]));
         };
-        let Group {
-            label, strategy, ..
-        } = &self.world.groups[group];
-        self.note(format_args!("  as group {label}, {strategy:?}"));
+        let Group { label, options, .. } = &self.world.groups[group];
+        self.note(format_args!("  as group {label}, {options:?}"));
         let members = members.iter().map(|member| self.declaration(*member));
-        Call::Group(by, label.clone(), *strategy, members.collect())
+        Call::Group(by, label.clone(), *options, members.collect())
     }
 
     /// The incarnation at a place, if its ledger takes declarations.
@@ -192,6 +193,9 @@ impl Player<'_> {
         let Some(run) = last.or(seat.before) else {
             return Ok(false);
         };
+        if what == Late::Ended && !self.runs[run].has_returned {
+            return Ok(false);
+        }
         self.note(format_args!("    late:"));
         match what {
             Late::Signal => self.signal(run, Signal::Healthy),
@@ -213,6 +217,37 @@ impl Player<'_> {
             members: Vec::new(),
         };
         self.tell(fact, Call::Run(id, declaration))?;
+        Ok(true)
+    }
+
+    fn order(&mut self, to: Spot, order: OrderKind) -> Result<bool, String> {
+        let Some(place) = self.seats[to].place else {
+            return Ok(false);
+        };
+        let serves = self
+            .core
+            .view(place)
+            .is_some_and(|view| view.state.is_live());
+        if order == OrderKind::Remove && !serves {
+            // KNOWN 8
+            return Ok(false);
+        }
+        self.note(format_args!(
+            "{} is ordered to {order}",
+            self.world.places[to].path
+        ));
+        self.tell(Fact::Ordered { to, order }, Call::Order(place, order))?;
+        Ok(true)
+    }
+
+    fn reconfigure(&mut self, to: Spot) -> Result<bool, String> {
+        let Some(place) = self.seats[to].place else {
+            return Ok(false);
+        };
+        let Place { path, later, .. } = &self.world.places[to];
+        self.note(format_args!("{path} starts from now on as: {later}"));
+        let options = Arc::new(later.options());
+        self.tell(Fact::Reconfigured { to }, Call::Reconfigure(place, options))?;
         Ok(true)
     }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use perennial::tree::{AtRoot, Health, Kind, Restart, Settings, Strategy};
+use perennial::tree::{Health, Kind, Restart, Strategy};
 use perennial::{Name, Path};
 use rand::rngs::Xoshiro256PlusPlus as Rng;
-use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use crate::choices::Choices;
+use crate::taste::{Taste, choices, group_options, pick, policy, settings};
 use crate::world::{Brood, Career, Group, Manner, Place, Spot, World};
 
 const DEPTH_MAX: usize = 5;
@@ -16,16 +16,11 @@ const DEPTH_MAX: usize = 5;
 /// One world in this many is large.
 const LARGE_ONE_IN: u32 = 16;
 
+/// One world in this many leaves all policies as they are.
+const PLAIN_ONE_IN: u32 = 4;
+
 /// One world in this many finishes by itself.
 const FINITE_ONE_IN: u32 = 8;
-
-/// What all nodes of a world have in common.
-#[derive(Clone, Copy, Debug)]
-struct Taste {
-    jitter: f64,
-    /// All that runs is done sooner or later, so that the tree finishes (R11).
-    is_finite: bool,
-}
 
 impl World {
     /// With `is_compared`, one that the naive tree can follow: small, and without jitter.
@@ -41,6 +36,7 @@ impl World {
         let taste = Taste {
             jitter: *pick(&mut rng, jitters),
             is_finite: rng.random_ratio(1, FINITE_ONE_IN),
+            has_policies: !rng.random_ratio(1, PLAIN_ONE_IN),
         };
         let within = [None, None, Some(0), Some(500), Some(4000)];
         let mut world = Self {
@@ -60,6 +56,8 @@ impl World {
     fn draw_root(&mut self, rng: &mut Rng, taste: Taste) {
         let mut root = Place::draw(rng, Path::root(), None, taste);
         root.choices.health = Health::Signalled;
+        root.choices.restart = Restart::Permanent;
+        root.choices.policy.significant = None;
         self.places.push(root);
     }
 
@@ -93,28 +91,42 @@ impl World {
 
     fn add_pool(&mut self, rng: &mut Rng, parent: Spot, taste: Taste) -> Brood {
         let pool = self.add(rng, parent, taste);
-        self.places[pool].choices.kind = Kind::Pool;
+        for choices in self.choices_of(pool) {
+            choices.kind = Kind::Pool;
+            choices.restart = Restart::Permanent;
+            choices.policy.significant = None;
+        }
         for _ in 0..rng.random_range(2..6) {
             let child = self.add(rng, pool, taste);
-            self.places[child].choices.restart = Restart::Temporary;
+            let runs_once = !taste.has_policies || rng.random_ratio(2, 3);
+            for choices in self.choices_of(child) {
+                if runs_once {
+                    choices.restart = Restart::Temporary;
+                }
+            }
             self.places[pool].broods.push(Brood::Alone(child));
         }
         Brood::Alone(pool)
     }
 
+    fn choices_of(&mut self, spot: Spot) -> [&mut Choices; 2] {
+        let place = &mut self.places[spot];
+        [&mut place.choices, &mut place.later]
+    }
+
     fn add_group(&mut self, rng: &mut Rng, parent: Spot, taste: Taste) -> Brood {
-        let together = rng.random_ratio(3, 4);
-        let (strategy, word) = if together {
-            (Strategy::OneForAll, "all")
-        } else {
-            (Strategy::OneForOne, "one")
+        let options = group_options(rng, taste);
+        let word = match options.strategy {
+            Strategy::OneForAll => "all",
+            Strategy::RestForOne => "rest",
+            _ => "one",
         };
         let members = (0..rng.random_range(2..6)).map(|_| self.add(rng, parent, taste));
         let members = members.collect();
         let group = self.groups.len();
         self.groups.push(Group {
             label: Name::sanitize(&format!("{word}-{group}")),
-            strategy,
+            options,
             members,
         });
         Brood::Group(group)
@@ -135,10 +147,19 @@ impl Place {
             1..=3 => Manner::Ignores,
             _ => Manner::Obeys,
         };
+        let choices = choices(rng, taste);
+        let mut later = choices;
+        if taste.has_policies {
+            let other = policy(rng);
+            later.policy.intensity = other.intensity;
+            later.policy.children_intensity = other.children_intensity;
+            later.policy.on_spent = other.on_spent;
+        }
         Self {
             path,
             parent,
-            choices: choices(rng, taste),
+            choices,
+            later,
             broods: Vec::new(),
             career: if taste.is_finite {
                 Career::Done
@@ -148,50 +169,6 @@ impl Place {
             manner,
         }
     }
-}
-
-fn settings(rng: &mut Rng) -> Settings {
-    let mut at_root = || {
-        *pick(
-            rng,
-            &[AtRoot::Retry, AtRoot::Retry, AtRoot::Retry, AtRoot::Fail],
-        )
-    };
-    let mut settings = Settings::default();
-    settings.start = at_root();
-    settings.escalations = at_root();
-    settings.gc_interval = Duration::from_millis(*pick(rng, &[0, 0, 0, 40]));
-    settings.leak_after = Duration::from_millis(*pick(rng, &[100, 1000, 5000]));
-    settings
-}
-
-fn choices(rng: &mut Rng, taste: Taste) -> Choices {
-    let millis = |millis: u64| Duration::from_millis(millis);
-    let healths = [
-        Health::Signalled,
-        Health::Signalled,
-        Health::Signalled,
-        Health::AtStart,
-    ];
-    let graces = [Some(2000), Some(2000), Some(300), Some(300), Some(0), None];
-    let resets = [None, Some(millis(1000)), Some(millis(0))];
-    Choices {
-        kind: Kind::Runnable,
-        restart: Restart::Permanent,
-        health: if taste.is_finite {
-            Health::Signalled
-        } else {
-            *pick(rng, &healths)
-        },
-        grace: pick(rng, &graces).map(millis),
-        initial: millis(*pick(rng, &[500, 500, 20, 0, 8000])),
-        jitter: taste.jitter,
-        reset_after: *pick(rng, &resets),
-    }
-}
-
-fn pick<'a, T>(rng: &mut Rng, choices: &'a [T]) -> &'a T {
-    choices.choose(rng).expect("there is something to choose")
 }
 
 /// `a` to `z`, then `aa` and on.

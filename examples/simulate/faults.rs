@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use perennial::tree::Signal;
+use perennial::tree::{OrderKind, Signal};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
@@ -24,10 +24,12 @@ pub(crate) enum Fault {
     Leak,
     LateMessage,
     LateProcessor,
+    Order,
+    Reconfigure,
     Stop,
 }
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 14] = [
     Fault::Error,
     Fault::Panic,
     Fault::Abort,
@@ -39,6 +41,8 @@ const FAULTS: [Fault; 12] = [
     Fault::Leak,
     Fault::LateMessage,
     Fault::LateProcessor,
+    Fault::Order,
+    Fault::Reconfigure,
     Fault::Stop,
 ];
 
@@ -86,6 +90,8 @@ impl fmt::Display for Fault {
             Self::Leak => "leaks",
             Self::LateMessage => "late messages",
             Self::LateProcessor => "late processor",
+            Self::Order => "orders",
+            Self::Reconfigure => "other options",
             Self::Stop => "stops",
         })
     }
@@ -116,8 +122,10 @@ impl Storm<'_> {
             650..670 => Fault::GiveUp,
             670..800 => Fault::PlannedRestart,
             800..820 => Fault::Leak,
-            820..930 => Fault::LateMessage,
-            930..998 => Fault::LateProcessor,
+            820..860 => Fault::LateMessage,
+            860..870 => Fault::Reconfigure,
+            870..970 => Fault::Order,
+            970..998 => Fault::LateProcessor,
             _ => Fault::Stop,
         }
     }
@@ -135,6 +143,11 @@ impl Storm<'_> {
                 return self.act(Act::Oversleep(time));
             }
             Fault::LateMessage => return self.strike_late(),
+            Fault::Order => return self.strike_with_order(),
+            Fault::Reconfigure => {
+                let to = self.rng.random_range(0..self.player.world.places.len());
+                return self.act(Act::Reconfigure { to });
+            }
             _ => {}
         }
         match self.draw_victim() {
@@ -154,6 +167,21 @@ impl Storm<'_> {
         let what = *all.choose(&mut self.rng).expect("there are some");
         let by = self.rng.random_range(0..self.player.world.places.len());
         self.act(Act::Late { by, what })
+    }
+
+    /// Mostly a start, so that what was ordered to stop runs again.
+    fn strike_with_order(&mut self) -> Result<bool, String> {
+        let all = [
+            OrderKind::Start,
+            OrderKind::Start,
+            OrderKind::Start,
+            OrderKind::Restart,
+            OrderKind::Terminate,
+            OrderKind::Remove,
+        ];
+        let order = *all.choose(&mut self.rng).expect("there are some");
+        let to = self.rng.random_range(0..self.player.world.places.len());
+        self.act(Act::Order { to, order })
     }
 
     /// The root is struck seldom, for that is the end of all below it.
@@ -191,7 +219,11 @@ impl Storm<'_> {
                 let how = if is_give_up { How::Err } else { How::Ok };
                 self.returns(run, how, 0)
             }
-            Fault::LateMessage | Fault::LateProcessor | Fault::Stop => Ok(false),
+            Fault::LateMessage
+            | Fault::LateProcessor
+            | Fault::Order
+            | Fault::Reconfigure
+            | Fault::Stop => Ok(false),
         }
     }
 }

@@ -28,6 +28,7 @@ mod calm;
 mod draw;
 mod faults;
 mod storm;
+mod taste;
 mod world;
 
 mod call;

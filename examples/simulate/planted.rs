@@ -1,7 +1,7 @@
 //! What is made wrong in tests, so that it can be shown to be noticed: mistakes of the naive tree,
 //! and lies that the monitor is told about the core.
 
-use perennial::tree::{Action, Event, Intent, What};
+use perennial::tree::{Action, Event, Intent, OrderKind, What};
 
 use crate::choices::How;
 use crate::monitor::{Answer, Fact, Monitor};
@@ -24,6 +24,12 @@ pub(crate) enum Lie {
     NothingEnded,
     /// The tree was told to stop, which it was not.
     TreeStops,
+    /// Whatever starts was ordered to stop right before.
+    OrderedToStop,
+    /// Nobody says that it is healthy as soon as it starts.
+    NobodyIsHealthy,
+    /// Each death weighs as much as many.
+    DeathsWeighMore,
     /// Nobody says how an exit was answered.
     NoAnswer,
     /// Each exit is heard twice.
@@ -44,7 +50,11 @@ pub(crate) enum Lie {
 
 /// All lies, each with the law that it breaks.
 #[cfg(test)]
-pub(crate) const LIES: [(Lie, &str); 10] = [
+pub(crate) const LIES: [(Lie, &str); 14] = [
+    (Lie::NothingEnded, "R10"),
+    (Lie::OrderedToStop, "L2"),
+    (Lie::NobodyIsHealthy, "R10b"),
+    (Lie::DeathsWeighMore, "R9"),
     (Lie::NothingEnded, "L1"),
     (Lie::TreeStops, "L2"),
     (Lie::NoAnswer, "L3"),
@@ -93,6 +103,21 @@ impl Lie {
                 let stops = Fact::Stop { within: None };
                 monitor.check(&stops, Answer { stale: 0, ..answer }, &[])?;
             }
+            Self::OrderedToStop => {
+                let to = actions.iter().filter_map(start).next();
+                if let Some(to) = to.and_then(|to| monitor.spot_of(to)) {
+                    let order = OrderKind::Terminate;
+                    let fact = Fact::Ordered { to, order };
+                    monitor.check(&fact, Answer { stale: 0, ..answer }, &[])?;
+                }
+            }
+            Self::NobodyIsHealthy => {
+                let healthy = |event: &Event| matches!(event.what, What::Healthy);
+                if let Fact::Pass = fact {
+                    actions.retain(|action| !is(action, healthy));
+                }
+            }
+            Self::DeathsWeighMore => monitor.meters.weight = 100,
             Self::NoAnswer => actions.retain(|action| !is(action, is_answer)),
             Self::ExitedTwice => {
                 let exit = |event: &Event| matches!(event.what, What::Exited { .. });

@@ -5,11 +5,12 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial::Name;
 use perennial::tree::{Action, Core, Declaration, Health, Id, Intent, Kind, Options, Place};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus as Rng;
 
-use crate::call::Call;
+use crate::call::{Call, Reply};
 use crate::monitor::{Answer, Fact, Monitor};
 use crate::planted::Planted;
 use crate::twin::Twin;
@@ -129,10 +130,10 @@ impl<'a> Player<'a> {
     }
 
     /// Tells the core, and judges what it does.
-    pub(crate) fn tell(&mut self, fact: Fact, call: Call) -> Result<Vec<Place>, String> {
+    pub(crate) fn tell(&mut self, fact: Fact, call: Call) -> Result<Reply, String> {
         self.tape.push((self.now, call.clone()));
         let stale = self.core.stale();
-        let places = call.tell(&mut self.core, self.now, &mut self.rng);
+        let reply = call.tell(&mut self.core, self.now, &mut self.rng);
         self.fresh
             .extend(std::iter::from_fn(|| self.core.next_action()));
         self.note_actions();
@@ -141,6 +142,7 @@ impl<'a> Player<'a> {
             stale: self.core.stale() - stale,
             next_deadline: self.core.next_deadline(),
             is_settled: self.core.is_settled(),
+            is_refused: reply.refusal.is_some(),
         };
         match self.planted.and_then(Planted::lie) {
             None => self.monitor.check(&fact, answer, &self.fresh)?,
@@ -149,10 +151,10 @@ impl<'a> Player<'a> {
         self.core.assert_invariants();
         if let Some(twin) = &mut self.twin {
             let told = (&self.core, self.now);
-            twin.follow(self.world, told, (&fact, &places), &self.fresh)?;
+            twin.follow(self.world, told, (&fact, &reply), &self.fresh)?;
         }
         self.wanted.append(&mut self.fresh);
-        Ok(places)
+        Ok(reply)
     }
 
     fn note_actions(&mut self) {
@@ -205,6 +207,7 @@ impl<'a> Player<'a> {
                     self.news.push(News::Aborted(run));
                 }
             }
+            Action::Free { parent, name } => self.free(*parent, name),
             Action::End(_) => self.has_ended = true,
             _ => {}
         }
@@ -227,8 +230,22 @@ impl<'a> Player<'a> {
         });
         let seat = &mut self.seats[spot];
         seat.before = seat.run.replace(run);
+        // What this one runs beside is late, whatever it does.
+        let before = seat.before;
+        self.living.retain(|living| Some(*living) != before);
         self.living.push(run);
         self.news.push(News::Started(run));
+    }
+
+    /// The name of a child that was removed can be used again.
+    fn free(&mut self, parent: Id, name: &Name) {
+        let Some(parent) = self.monitor.spot_of(parent.incarnation()) else {
+            return;
+        };
+        let path = self.world.places[parent].path.child(name.clone());
+        if let Some(spot) = self.monitor.spot_at(&path) {
+            self.seats[spot].declared_by = None;
+        }
     }
 
     fn run_of(&self, id: Id) -> Option<usize> {

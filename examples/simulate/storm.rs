@@ -209,9 +209,15 @@ impl<'a> Storm<'a> {
         }
     }
 
+    /// Whether no other has started at its place since.
+    fn is_last(&self, run: usize) -> bool {
+        let spot = self.player.runs[run].spot;
+        self.player.seats[spot].run == Some(run)
+    }
+
     fn is_up(&self, run: usize) -> bool {
         let known = &self.player.runs[run];
-        !known.has_returned && !known.was_asked && !self.moods[run].hangs
+        self.is_last(run) && !known.has_returned && !known.was_asked && !self.moods[run].hangs
     }
 
     fn set_up(&mut self, run: usize) -> Result<(), String> {
@@ -231,7 +237,7 @@ impl<'a> Storm<'a> {
     /// Returns, if that run has not; what it leaves ends some time later.
     pub(crate) fn returns(&mut self, run: usize, how: How, left: usize) -> Result<bool, String> {
         let known = &self.player.runs[run];
-        if known.has_returned {
+        if known.has_returned || !self.is_last(run) {
             return Ok(false);
         }
         let by = known.spot;
@@ -246,7 +252,7 @@ impl<'a> Storm<'a> {
     fn end(&mut self, run: usize) -> Result<(), String> {
         let known = &self.player.runs[run];
         let by = known.spot;
-        if known.has_ended {
+        if known.has_ended || !self.is_last(run) {
             return Ok(());
         }
         if known.has_returned {

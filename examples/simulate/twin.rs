@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use perennial::Path;
-use perennial::tree::{Action, Core, Event, Place, Strategy, What};
+use perennial::tree::{Action, Core, Event, Place, Refusal, What};
 
+use crate::call::Reply;
 use crate::choices::Choices;
 use crate::monitor::Fact;
 use crate::naive::compare::{nodes, same, seen};
-use crate::naive::{Flaw, Naive};
+use crate::naive::{Flaw, Key, Naive};
 use crate::world::{Spot, World};
 
 #[derive(Debug)]
@@ -35,9 +36,10 @@ impl Twin {
         &mut self,
         world: &World,
         (core, now): (&Core, Duration),
-        (fact, places): (&Fact, &[Place]),
+        (fact, reply): (&Fact, &Reply),
         actions: &[Action],
     ) -> Result<(), String> {
+        let mut refusal = None;
         match fact {
             Fact::Pass => self.naive.advance(now),
             Fact::Stop { within } => self.naive.stop(now, *within),
@@ -45,17 +47,25 @@ impl Twin {
             Fact::Exit { by, how, left, .. } => {
                 self.naive.exited(now, self.number(*by), *how, *left);
             }
-            Fact::Ended { by } => self.naive.all_ended(self.number(*by)),
+            Fact::Ended { by } => self.naive.all_ended(now, self.number(*by)),
             Fact::OwnedPanic { by } => self.naive.owned_panicked(now, self.number(*by)),
             Fact::Declared { by, group, members } => {
                 let by = self.number(*by);
-                let together =
-                    group.is_some_and(|group| world.groups[group].strategy == Strategy::OneForAll);
-                let children = children(world, members, places);
-                self.naive.declare(now, by, &children, together);
+                let group = group.map(|group| world.groups[group].options);
+                let children = children(world, members, &reply.places);
+                self.naive.declare(now, by, &children, group);
+            }
+            Fact::Ordered { to, order } => {
+                let key = self.key(world, *to);
+                refusal = self.naive.order(now, key, *order).err();
+            }
+            Fact::Reconfigured { to } => {
+                let key = self.key(world, *to);
+                refusal = self.naive.reconfigure(key, world.places[*to].later).err();
             }
         }
         self.note_incarnations(actions);
+        same::<&Option<Refusal>>("refusal", &reply.refusal, &refusal)?;
         nodes(&seen(core.snapshot(now)), &self.naive.seen(now))?;
         match fact {
             Fact::Pass => self.compare_all(core),
@@ -78,6 +88,12 @@ impl Twin {
     /// R12, once the actions are done.
     pub(crate) fn is_settled(&self) -> bool {
         self.naive.is_all_settled()
+    }
+
+    /// A place that is gone is of no node.
+    fn key(&self, world: &World, spot: Spot) -> Key {
+        let path = &world.places[spot].path;
+        self.naive.key(path).unwrap_or_default()
     }
 
     /// An incarnation that is not known is of no node.

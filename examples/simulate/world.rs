@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use perennial::tree::{Settings, Strategy};
+use perennial::tree::{GroupOptions, Settings};
 use perennial::{Name, Path};
 
 use crate::choices::{Choices, DELAY_MAX};
@@ -34,6 +34,8 @@ pub(crate) struct Place {
     pub(crate) path: Path,
     pub(crate) parent: Option<Spot>,
     pub(crate) choices: Choices,
+    /// What holds from the next start on, once somebody says so.
+    pub(crate) later: Choices,
     pub(crate) broods: Vec<Brood>,
     pub(crate) career: Career,
     pub(crate) manner: Manner,
@@ -49,7 +51,7 @@ pub(crate) enum Brood {
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) label: Name,
-    pub(crate) strategy: Strategy,
+    pub(crate) options: GroupOptions,
     pub(crate) members: Vec<Spot>,
 }
 
@@ -75,16 +77,15 @@ pub(crate) enum Manner {
 
 impl World {
     /// How long it may take from the last fault until the tree is settled or has ended: for each
-    /// level of the tree one grace, one bound for leaks, one pass, one delay and one start.
+    /// node, as they may stop one after the other, one grace, one bound for leaks, one pass, one
+    /// delay and one start.
     pub(crate) fn settles_within(&self) -> Duration {
         let graces = self.places.iter().filter_map(|place| place.choices.grace);
         let grace = graces.max().unwrap_or_default();
         let jitters = self.places.iter().map(|place| place.choices.jitter);
         let delay = DELAY_MAX.mul_f64(1.0 + jitters.fold(0.0, f64::max));
-        let level =
-            grace + self.settings.leak_after + self.settings.gc_interval + delay + SETUP_MAX;
-        let depths = self.places.iter().map(|place| place.path.depth() + 1);
-        level * u32::try_from(depths.max().unwrap_or(1)).unwrap_or(u32::MAX)
+        let turn = grace + self.settings.leak_after + self.settings.gc_interval + delay + SETUP_MAX;
+        turn * u32::try_from(self.places.len()).unwrap_or(u32::MAX)
     }
 }
 

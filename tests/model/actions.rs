@@ -1,11 +1,11 @@
 //! How what the core wants done is done, and what the incarnations learn from it.
 
-use perennial::Path;
-use perennial::tree::{Action, Event, Health, Id, Intent, Kind, Place, What};
+use perennial::tree::{self, Action, Event, Health, Id, Intent, Kind, OnLeak, What};
+use perennial::{Name, Path};
 
 use crate::choices::Choices;
 use crate::naive::compare::same;
-use crate::world::{Incarnation, World};
+use crate::world::{Incarnation, Place, World};
 
 impl World {
     pub(crate) fn do_actions(&mut self) -> Result<(), String> {
@@ -15,6 +15,7 @@ impl World {
             }
             match action {
                 Action::Start { id, attempt, .. } => self.started(id, attempt)?,
+                Action::Open(id) => self.opened(id)?,
                 Action::Ask(id) => self.asked(id)?,
                 Action::Abort(id) => self.aborted(id)?,
                 Action::Event(event) => self.heard(&event)?,
@@ -40,6 +41,7 @@ impl World {
                         true,
                     )?;
                 }
+                Action::Free { parent, name } => self.freed(parent, &name),
                 other => return Err(format!("nobody asked for this: {other:?}")),
             }
         }
@@ -57,7 +59,9 @@ impl World {
         let What::Starting { .. } = event.what else {
             return Ok(());
         };
-        let (place, choices) = self.places[&event.path.to_string()];
+        let Place { place, key, .. } = self.places[&event.path.to_string()];
+        let choices = self.naive.nodes.get(&key).map(|node| node.choices);
+        let choices = choices.ok_or("it is in the naive tree")?;
         let view = self.core.view(place).ok_or("what starts has a place")?;
         let is_known = self.incarnations.iter().any(|known| known.id == view.id);
         if is_known && choices.kind == Kind::Pool {
@@ -70,10 +74,11 @@ impl World {
     pub(crate) fn note_place(
         &mut self,
         path: Path,
-        place: Place,
+        place: tree::Place,
         choices: Choices,
     ) -> Result<(), String> {
-        self.places.insert(path.to_string(), (place, choices));
+        let key = self.naive.key(&path).unwrap_or_default();
+        self.places.insert(path.to_string(), Place { place, key });
         match self.core.view(place) {
             Some(view) if choices.kind == Kind::Pool => {
                 self.note_incarnation(path, view.id, choices)
@@ -93,6 +98,9 @@ impl World {
             .any(|known| known.naive == naive || known.id == id)
         {
             return Err(format!("{path} starts an incarnation again"));
+        }
+        if choices.policy.on_leak == OnLeak::Abandon {
+            self.laws.abandons.insert(id.incarnation());
         }
         self.incarnations.push(Incarnation {
             id,
@@ -120,6 +128,17 @@ impl World {
         let snapshot = self.core.snapshot(self.now);
         let node = snapshot.find(&path).ok_or("what starts is there")?;
         same("attempt", attempt, node.attempt)
+    }
+
+    fn opened(&mut self, id: Id) -> Result<(), String> {
+        self.find(id).map(|_| ())
+    }
+
+    /// The parent may have moved on, or may have been asked to stop.
+    fn freed(&mut self, parent: Id, name: &Name) {
+        if let Ok(known) = self.find(parent) {
+            known.names.retain(|used| used != name.as_str());
+        }
     }
 
     fn asked(&mut self, id: Id) -> Result<(), String> {

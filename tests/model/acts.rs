@@ -1,22 +1,22 @@
 //! How each act of a history is carried out.
 
-use perennial::tree::{Intent, Kind, Signal, Strategy};
-use perennial::{Exit, Name, Panic, Path};
+use perennial::tree::{Intent, Kind, Signal};
+use perennial::{Exit, Name, Panic};
 
-use crate::choices::{Choices, How};
+use crate::choices::How;
 use crate::history::{Act, Late};
 use crate::laws::Fact;
 use crate::world::{Incarnation, World};
-
-/// Enough for every shape, and few enough to read.
-const NODES_MAX: usize = 24;
-const DEPTH_MAX: usize = 4;
 
 impl World {
     pub(crate) fn act(&mut self, act: &Act) -> Result<(), String> {
         match act {
             Act::Run { by, name, child } => self.run(*by, *name, *child),
-            Act::Group { by, falls, members } => self.run_group(*by, *falls, members),
+            Act::Group {
+                by,
+                options,
+                members,
+            } => self.run_group(*by, *options, members),
             Act::StartInPool { pool, child } => self.start_in_pool(*pool, *child),
             Act::Signal { by, signal } => self.pick_signal(*by, *signal),
             Act::Exit { by, how, left } => self.pick_exit(*by, *how, *left),
@@ -30,6 +30,8 @@ impl World {
                 by.map_or(Ok(()), |by| self.owned_panic(by))
             }
             Act::Late { by, what } => self.pick_late(*by, *what),
+            Act::Order { to, order } => self.order(*to, *order),
+            Act::Reconfigure { to, choices } => self.reconfigure(*to, *choices),
             Act::Stop { within } => self.stop(*within),
             Act::Next => self.sleep_until(self.core.next_deadline().unwrap_or(self.now)),
             Act::Sleep(time) => self.sleep_until(self.now + *time),
@@ -42,7 +44,7 @@ impl World {
     }
 
     /// Counts around those that can do it.
-    fn pick(&self, by: usize, can: impl Fn(&Incarnation) -> bool) -> Option<usize> {
+    pub(crate) fn pick(&self, by: usize, can: impl Fn(&Incarnation) -> bool) -> Option<usize> {
         let able = self
             .incarnations
             .iter()
@@ -52,101 +54,8 @@ impl World {
         Some(able[by.checked_rem(able.len())?])
     }
 
-    fn pick_parent(&self, by: usize) -> Option<usize> {
-        self.pick(by, |known| {
-            let is_open = !known.is_closed && known.choices.kind == Kind::Runnable;
-            is_open && known.path.depth() < DEPTH_MAX && self.naive.nodes.len() < NODES_MAX
-        })
-    }
-
-    /// A name that the incarnation has not used.
-    fn free_name(&mut self, by: usize, wanted: usize) -> Path {
-        let known = &mut self.incarnations[by];
-        let mut names = "abcdefghijklmnopqrstuvwxyz".chars().cycle().skip(wanted);
-        let name = names.find(|name| !known.names.contains(&name.to_string()));
-        let name = name.expect("there are more names than nodes").to_string();
-        known.names.push(name.clone());
-        known.path.child(Name::sanitize(&name))
-    }
-
-    fn run(&mut self, by: usize, name: usize, child: Choices) -> Result<(), String> {
-        let Some(by) = self.pick_parent(by) else {
-            return Ok(());
-        };
-        let path = self.free_name(by, name);
-        self.note(format_args!("{path} is declared: {}", child));
-        self.declare(by, path, child)
-    }
-
-    fn start_in_pool(&mut self, pool: usize, child: Choices) -> Result<(), String> {
-        let has_room = self.naive.nodes.len() < NODES_MAX;
-        let is_pool = |known: &Incarnation| known.choices.kind == Kind::Pool && !known.is_closed;
-        let pool = self.pick(pool, |known| is_pool(known) && has_room);
-        let Some(pool) = pool else { return Ok(()) };
-        self.numbers += 1;
-        let name = Name::sanitize(&self.numbers.to_string());
-        let path = self.incarnations[pool].path.child(name);
-        self.note(format_args!("{path} is started: {}", child));
-        self.declare(pool, path, child)
-    }
-
-    fn declare(&mut self, by: usize, path: Path, child: Choices) -> Result<(), String> {
-        let Incarnation {
-            id, naive: parent, ..
-        } = self.incarnations[by];
-        let declaration = Self::declaration(&path, child);
-        let place = self.state(
-            &self.fact_of(by),
-            |core, now| core.run(now, id, declaration),
-            |naive, now, place| {
-                let slot = place.map_or(0, |place| place.slot());
-                naive.declare(now, parent, &[(path.clone(), child, slot)], false);
-            },
-        )?;
-        place.map_or(Ok(()), |place| self.note_place(path, place, child))
-    }
-
-    fn run_group(&mut self, by: usize, falls: Strategy, members: &[Choices]) -> Result<(), String> {
-        let Some(by) = self.pick_parent(by) else {
-            return Ok(());
-        };
-        let Incarnation {
-            id, naive: parent, ..
-        } = self.incarnations[by];
-        let together = falls == Strategy::OneForAll;
-        self.numbers += 1;
-        let label = format!("{}{}", if together { "all" } else { "one" }, self.numbers);
-        self.note(format_args!("group {label} is declared, {falls:?}:"));
-        let members = members
-            .iter()
-            .map(|member| (self.free_name(by, 0), *member));
-        let members: Vec<_> = members.collect();
-        for (path, member) in &members {
-            self.note(format_args!("  {path}: {}", member));
-        }
-        let declared = members
-            .iter()
-            .map(|(path, child)| Self::declaration(path, *child));
-        let declared = declared.collect();
-        let label = Name::sanitize(&label);
-        let places = self.state(
-            &self.fact_of(by),
-            |core, now| core.run_group(now, id, label, falls, declared),
-            |naive, now, places| {
-                let places = places.iter().flatten();
-                let members = members.iter().zip(places);
-                let members = members.map(|((path, child), it)| (path.clone(), *child, it.slot()));
-                naive.declare(now, parent, &members.collect::<Vec<_>>(), together);
-            },
-        )?;
-        for (place, (path, child)) in places.into_iter().flatten().zip(members) {
-            self.note_place(path, place, child)?;
-        }
-        Ok(())
-    }
-
     /// Whether a message of this incarnation is stale.
-    fn fact_of(&self, by: usize) -> Fact {
+    pub(crate) fn fact_of(&self, by: usize) -> Fact {
         let naive = self.incarnations[by].naive;
         let is_there = self
             .naive
@@ -154,6 +63,11 @@ impl World {
             .values()
             .any(|node| node.incarnation == naive);
         if is_there { Fact::Other } else { Fact::Stale }
+    }
+
+    fn is_abandoned(&self, known: &Incarnation) -> bool {
+        let mut abandoned = self.naive.abandoned.iter();
+        abandoned.any(|(it, _)| *it == known.naive)
     }
 
     fn is_late(&self, known: &Incarnation) -> bool {
@@ -206,16 +120,25 @@ impl World {
     }
 
     fn exit(&mut self, by: usize, how: How, left: usize) -> Result<(), String> {
+        let is_abandoned = self.is_abandoned(&self.incarnations[by]);
         let known = &mut self.incarnations[by];
         let (id, path, incarnation) = (known.id, known.path.clone(), known.naive);
-        let mut fact = Fact::Stale;
+        let mut fact = if is_abandoned {
+            Fact::Other
+        } else {
+            Fact::Stale
+        };
         if !known.has_returned {
-            fact = Fact::Exit {
-                path: path.clone(),
-                incarnation: id.incarnation(),
-                said: known.said,
-                restart: known.choices.restart,
-                how,
+            fact = if is_abandoned {
+                Fact::Other
+            } else {
+                Fact::Exit {
+                    path: path.clone(),
+                    incarnation: id.incarnation(),
+                    said: known.said,
+                    restart: known.choices.restart,
+                    how,
+                }
             };
             known.has_returned = true;
             known.is_closed = true;
@@ -252,7 +175,7 @@ impl World {
         self.state(
             &fact,
             |core, now| core.ended(now, id),
-            |naive, _, ()| naive.all_ended(incarnation),
+            |naive, now, ()| naive.all_ended(now, incarnation),
         )
     }
 
@@ -275,7 +198,10 @@ impl World {
     fn pick_late(&mut self, by: usize, what: Late) -> Result<(), String> {
         let may_be_here = matches!(what, Late::Exit | Late::Ended);
         let by = self.pick(by, |known| {
-            self.is_late(known) || may_be_here && known.has_ended && known.has_returned
+            // What was abandoned is there, and has to return before it has ended.
+            let is_out_of_turn = what == Late::Ended && !known.has_returned;
+            let is_late = self.is_late(known) && !(is_out_of_turn && self.is_abandoned(known));
+            is_late || may_be_here && known.has_ended && known.has_returned
         });
         let Some(by) = by else { return Ok(()) };
         self.note(format_args!("    late:"));

@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use perennial::tree::{AtRoot, Health, Kind, Restart, Settings, Signal, Strategy as Falls};
+use perennial::tree::{GroupOptions, Kind, OrderKind, Restart, Settings, Signal};
 use proptest::prelude::*;
 
 use crate::choices::{Choices, How};
+use crate::options::{choices, group, pool_child, settings};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -18,7 +19,7 @@ pub(crate) enum Act {
     },
     Group {
         by: usize,
-        falls: Falls,
+        options: GroupOptions,
         members: Vec<Choices>,
     },
     StartInPool {
@@ -51,6 +52,15 @@ pub(crate) enum Act {
         by: usize,
         what: Late,
     },
+    Order {
+        to: usize,
+        order: OrderKind,
+    },
+    /// Other options hold from the next start on.
+    Reconfigure {
+        to: usize,
+        choices: Choices,
+    },
     Stop {
         within: Option<Duration>,
     },
@@ -62,7 +72,7 @@ pub(crate) enum Act {
     Oversleep(Duration),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Late {
     Signal,
     Exit,
@@ -91,52 +101,10 @@ pub(crate) fn histories() -> impl Strategy<Value = History> {
         settings,
         root: Choices {
             kind: Kind::Runnable,
+            restart: Restart::Permanent,
             ..root
         },
         steps,
-    })
-}
-
-fn settings() -> impl Strategy<Value = Settings> {
-    let at_root = || prop_oneof![4 => Just(AtRoot::Retry), 1 => Just(AtRoot::Fail)];
-    let interval = prop_oneof![4 => Just(0), 1 => Just(40)];
-    (interval, at_root(), at_root()).prop_map(|(interval, start, escalations)| {
-        let mut settings = Settings::default();
-        settings.gc_interval = Duration::from_millis(interval);
-        settings.leak_after = Duration::from_secs(1);
-        settings.start = start;
-        settings.escalations = escalations;
-        settings
-    })
-}
-
-fn choices() -> impl Strategy<Value = Choices> {
-    let kind = prop_oneof![3 => Just(Kind::Runnable), 1 => Just(Kind::Pool)];
-    let health = prop_oneof![4 => Just(Health::Signalled), 1 => Just(Health::AtStart)];
-    let millis = |millis| Some(Duration::from_millis(millis));
-    let grace = prop_oneof![6 => Just(millis(2000)), 1 => Just(millis(0)), 2 => Just(None)];
-    let initial =
-        prop_oneof![4 => Just(500), 2 => Just(0), 1 => Just(8000)].prop_map(Duration::from_millis);
-    let reset_after = prop_oneof![1 => Just(None), 1 => Just(millis(1000))];
-    let choices = (kind, health, grace, initial, reset_after);
-    choices.prop_map(|(kind, health, grace, initial, reset_after)| {
-        let restart = Restart::Permanent;
-        Choices {
-            kind,
-            restart,
-            health,
-            grace,
-            initial,
-            jitter: 0.0,
-            reset_after,
-        }
-    })
-}
-
-fn pool_child() -> impl Strategy<Value = Choices> {
-    choices().prop_map(|choices| Choices {
-        restart: Restart::Temporary,
-        ..choices
     })
 }
 
@@ -148,7 +116,6 @@ fn step() -> impl Strategy<Value = Step> {
 fn act() -> impl Strategy<Value = Act> {
     let by = || 0..1000_usize;
     let members = || prop::collection::vec(choices(), 1..5);
-    let falls = || prop_oneof![3 => Just(Falls::OneForAll), 1 => Just(Falls::OneForOne)];
     let pauses = prop_oneof![
         Just(1),
         Just(100),
@@ -166,9 +133,9 @@ fn act() -> impl Strategy<Value = Act> {
             name,
             child
         }),
-        12 => (by(), falls(), members()).prop_map(|(by, falls, members)| Act::Group {
+        12 => (by(), group(), members()).prop_map(|(by, options, members)| Act::Group {
             by,
-            falls,
+            options,
             members
         }),
         16 => (by(), pool_child()).prop_map(|(pool, child)| Act::StartInPool { pool, child }),
@@ -178,6 +145,8 @@ fn act() -> impl Strategy<Value = Act> {
         12 => by().prop_map(|by| Act::EndOwned { by }),
         2 => by().prop_map(|by| Act::OwnedPanic { by }),
         2 => (by(), late()).prop_map(|(by, what)| Act::Late { by, what }),
+        12 => (by(), order()).prop_map(|(to, order)| Act::Order { to, order }),
+        2 => (by(), choices()).prop_map(|(to, choices)| Act::Reconfigure { to, choices }),
         1 => within.prop_map(|within| Act::Stop { within }),
         14 => Just(Act::Next),
         6 => pauses.clone().prop_map(Act::Sleep),
@@ -191,6 +160,15 @@ fn signal() -> impl Strategy<Value = Signal> {
         5 => Just(Signal::Done),
         1 => Just(Signal::Restart),
         1 => Just(Signal::GiveUp),
+    ]
+}
+
+fn order() -> impl Strategy<Value = OrderKind> {
+    prop_oneof![
+        3 => Just(OrderKind::Start),
+        2 => Just(OrderKind::Restart),
+        2 => Just(OrderKind::Terminate),
+        1 => Just(OrderKind::Remove),
     ]
 }
 

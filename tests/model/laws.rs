@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use perennial::Path;
-use perennial::tree::{Action, Cause, Event, Intent, NodeSnapshot, Restart, Snapshot, State, What};
+use perennial::tree::{
+    Action, Cause, Event, GroupOptions, Intent, OrderKind, Restart, Snapshot, State, What,
+};
 
 use crate::choices::How;
+use crate::groups::{barrier, in_order};
 use crate::moments::{largest_dead_subtree, last_words, no_resurrection, stale_is_harmless};
 
 /// What the core was just told.
@@ -34,6 +37,14 @@ pub(crate) struct Laws {
     pub(crate) living: BTreeMap<u64, Path>,
     /// The unexpected exits that wait for their answer.
     open: BTreeSet<String>,
+    /// What was chosen for each group, by its label.
+    pub(crate) groups: BTreeMap<String, GroupOptions>,
+    /// Those that their nodes run beside if they leak.
+    pub(crate) abandons: BTreeSet<u64>,
+    /// A lie: that all groups start in order.
+    pub(crate) all_wait: bool,
+    /// The places that were ordered to stop, and not to start since.
+    terminated: BTreeSet<String>,
 }
 
 impl Laws {
@@ -44,13 +55,48 @@ impl Laws {
         actions: &[Action],
     ) -> Result<(), String> {
         let events: Vec<_> = actions.iter().filter_map(event).collect();
+        self.forget_abandoned(&events);
         self.no_overlap(actions, &events)?;
+        self.no_return(&events)?;
         no_resurrection((before, after), &events)?;
         self.no_loss(fact, (before, after), &events)?;
         largest_dead_subtree(after, &events)?;
-        self.barrier(after, &events)?;
+        barrier(&self.groups, &self.living, (before, after), &events)?;
+        in_order(&self.groups, self.all_wait, (before, after), &events)?;
         last_words(fact, (before, after))?;
         stale_is_harmless(fact, (before, after), actions)
+    }
+
+    /// An order was accepted.
+    pub(crate) fn note_order(&mut self, path: &str, order: OrderKind) {
+        match order {
+            OrderKind::Terminate | OrderKind::Remove => self.terminated.insert(path.into()),
+            _ => self.terminated.remove(path),
+        };
+    }
+
+    /// Nobody that was ordered to stop starts, but by another order or in the next incarnation of
+    /// its parent.
+    fn no_return(&mut self, events: &[&Event]) -> Result<(), String> {
+        for event in events {
+            let path = event.path.to_string();
+            if let What::Declared = event.what {
+                self.terminated.remove(&path);
+            }
+            if is_start(event) && self.terminated.contains(&path) {
+                return Err(format!("L2: {path} starts, and was ordered to stop"));
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_abandoned(&mut self, events: &[&Event]) {
+        let leaked = |event: &&&Event| matches!(event.what, What::Leaked);
+        for event in events.iter().filter(leaked) {
+            if self.abandons.contains(&event.incarnation) {
+                self.living.remove(&event.incarnation);
+            }
+        }
     }
 
     fn no_overlap(&mut self, actions: &[Action], events: &[&Event]) -> Result<(), String> {
@@ -80,18 +126,18 @@ impl Laws {
             Fact::Exit { incarnation, .. } => Some(*incarnation),
             Fact::Pass | Fact::Stale | Fact::Other => None,
         };
-        for (at, event) in events.iter().enumerate() {
+        for event in events {
             match &event.what {
                 What::Exited { evidence } if wanted == Some(event.incarnation) => {
                     wanted = None;
                     self.note_exit(before, event);
                 }
-                // Whoever had returned, and is dead by what its child did.
-                What::Exited { evidence } => match evidence.cause {
-                    Some(Cause::Escalated(_)) => self.note_exit(before, event),
+                // Whoever had returned, and is dead by what its child did; or is abandoned.
+                What::Exited { evidence } => match (&evidence.cause, &evidence.exit) {
+                    (Some(Cause::Escalated(_)), _) | (_, None) => self.note_exit(before, event),
                     _ => return Err(format!("L3: {} exits, and did not", event.path)),
                 },
-                _ => self.note_answer(event, &events[..at])?,
+                _ => self.note_answer(event)?,
             }
         }
         if wanted.is_some() {
@@ -109,7 +155,7 @@ impl Laws {
         }
     }
 
-    fn note_answer(&mut self, event: &Event, earlier: &[&Event]) -> Result<(), String> {
+    fn note_answer(&mut self, event: &Event) -> Result<(), String> {
         let path = event.path.to_string();
         match &event.what {
             What::StartedAgain | What::Absorbed { .. } | What::CutShort => {
@@ -122,16 +168,10 @@ impl Laws {
                 self.open.remove(&path);
                 Ok(())
             }
-            // Going down and escalating are one answer.
-            What::Escalated { .. } => {
-                let is_down = |event: &&&Event| {
-                    event.path == *path && matches!(event.what, What::Down { .. } | What::Leaked)
-                };
-                let is_down = earlier.iter().any(|event| is_down(&event));
-                is_down
-                    .then_some(())
-                    .ok_or_else(|| format!("L3: {path} escalates and is not down"))
-            }
+            // Going down and escalating are one answer, but it may have been ordered to start since.
+            What::Escalated { .. } => matches!(event.state, State::Down | State::Waiting)
+                .then_some(())
+                .ok_or_else(|| format!("L3: {path} escalates and is not down")),
             _ => Ok(()),
         }
     }
@@ -142,7 +182,9 @@ impl Laws {
             let has_started = events
                 .iter()
                 .any(|event| event.path == **path && is_start(event));
-            let waits = node.is_some_and(|node| matches!(node.state, State::Dead | State::Waiting));
+            let waits = node.is_some_and(|node| {
+                matches!(node.state, State::Dead | State::Canceled | State::Waiting)
+            });
             if has_started || !waits {
                 return Err(format!("L3: the exit of {path} is not answered"));
             }
@@ -152,44 +194,6 @@ impl Laws {
             .any(|event| matches!(event.what, What::Stopped));
         if has_ended && let Some(path) = self.open.first() {
             return Err(format!("L3: the tree ended, and {path} was not answered"));
-        }
-        Ok(())
-    }
-
-    fn barrier(&self, after: &Snapshot, events: &[&Event]) -> Result<(), String> {
-        let started: BTreeMap<_, _> = events
-            .iter()
-            .filter(|event| is_start(event))
-            .map(|event| (event.path.to_string(), event.incarnation))
-            .collect();
-        for path in started.keys() {
-            let node = after.find(path).ok_or("L3: what starts is not there")?;
-            let Some(group) = node
-                .group
-                .as_ref()
-                .filter(|it| it.as_str().starts_with("all"))
-            else {
-                continue;
-            };
-            let of_group = |other: &&NodeSnapshot| {
-                other.group.as_ref() == Some(group) && other.path.parent() == node.path.parent()
-            };
-            let mut members = after.nodes.iter().filter(of_group);
-            if let Some(missing) = members.find(|member| {
-                member.state != State::Down && !started.contains_key(&member.path.to_string())
-            }) {
-                return Err(format!("L5: {path} starts without {}", missing.path));
-            }
-            let members: Vec<_> = after.nodes.iter().filter(of_group).collect();
-            let is_old = |(incarnation, path): &(&u64, &Path)| {
-                let in_group = members.iter().any(|member| contains(&member.path, path));
-                in_group && !started.values().any(|new| new == *incarnation)
-            };
-            if let Some((_, old)) = self.living.iter().find(is_old) {
-                return Err(format!(
-                    "L5: {path} starts and meets {old} of the last epoch"
-                ));
-            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The laws that one step alone shows to be kept or broken.
 
+use perennial::Path;
 use perennial::tree::{
     Action, Down, Event, Intent, NodeSnapshot, Restart, Snapshot, State, Told, What,
 };
@@ -17,12 +18,18 @@ pub(crate) fn no_resurrection(
     };
     for event in events.iter().filter(|event| is_start(event)) {
         let path = &event.path;
+        // Until it is asked a node goes on, and so do those that it starts (R5).
+        let is_new = find(after, path).is_some_and(|node| node.restarts == 0);
+        let parent = path.parent();
+        let parent = parent.and_then(|parent| find(after, parent));
+        if is_new && parent.is_some_and(goes_on) {
+            continue;
+        }
         if stops(before) || stops(after) {
             return Err(format!("L2: {path} starts in a tree that stops"));
         }
         for above in path.ancestors().skip(1) {
-            let node = after.nodes.iter().find(|node| node.path == *above);
-            if !node.is_some_and(stands) {
+            if !find(after, above).is_some_and(stands) {
                 return Err(format!("L2: {path} starts below {above}, which falls"));
             }
         }
@@ -128,8 +135,16 @@ pub(crate) fn stale_is_harmless(
     Ok(())
 }
 
+fn find<'a>(snapshot: &'a Snapshot, path: &Path) -> Option<&'a NodeSnapshot> {
+    snapshot.nodes.iter().find(|node| node.path == *path)
+}
+
+/// Is up, whether told to stop or not.
+fn goes_on(node: &NodeSnapshot) -> bool {
+    node.state.is_live() && node.state != State::Stopping
+}
+
 /// Neither falls nor stops.
 fn stands(node: &NodeSnapshot) -> bool {
-    let is_up = node.state.is_live() && node.state != State::Stopping;
-    node.told.is_none() && (is_up || node.state == State::Done)
+    node.told.is_none() && (goes_on(node) || node.state == State::Done)
 }

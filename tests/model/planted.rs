@@ -1,6 +1,6 @@
 //! Lies about what the core did, so that it can be shown that each law notices.
 
-use perennial::tree::{Action, Event, Intent, What};
+use perennial::tree::{Action, Event, Intent, OrderKind, What};
 
 use crate::choices::How;
 use crate::laws::{Fact, Laws, event, is_start};
@@ -12,6 +12,10 @@ pub(crate) enum Lie {
     NothingEnded,
     /// What started last starts again.
     StartedOnceMore,
+    /// Whoever started was ordered to stop before.
+    OrderedToStop,
+    /// All groups start in order.
+    AllInOrder,
     /// Nobody says how an exit was answered.
     NoAnswer,
     /// Each exit is heard twice.
@@ -27,7 +31,9 @@ pub(crate) enum Lie {
 }
 
 /// All lies, each with the law that it breaks.
-pub(crate) const LIES: [(Lie, &str); 8] = [
+pub(crate) const LIES: [(Lie, &str); 10] = [
+    (Lie::OrderedToStop, "L2"),
+    (Lie::AllInOrder, "R10b"),
     (Lie::NothingEnded, "L1"),
     (Lie::StartedOnceMore, "L2"),
     (Lie::NoAnswer, "L3"),
@@ -58,6 +64,13 @@ impl Lie {
                 laws.living
                     .extend(starts.map(|event| (event.incarnation, event.path.clone())));
             }
+            Self::OrderedToStop => {
+                let starts = past.iter().filter_map(event);
+                for event in starts.filter(|event| is_start(event)) {
+                    laws.note_order(event.path.to_string().as_str(), OrderKind::Terminate);
+                }
+            }
+            Self::AllInOrder => laws.all_wait = true,
             Self::StartedOnceMore => actions.extend(last(past, is_start)),
             Self::RoseOnceMore => actions.extend(last(past, |event| {
                 matches!(event.what, What::RestartScheduled { .. })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial::Path;
-use perennial::tree::{Action, Core, Declaration, Id, Intent, Place, Snapshot};
+use perennial::tree::{self, Action, Core, Declaration, Id, Intent, Snapshot};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -16,7 +16,7 @@ use crate::choices::Choices;
 use crate::history::History;
 use crate::laws::{Fact, Laws};
 use crate::naive::compare::{nodes, same, seen};
-use crate::naive::{Flaw, Naive};
+use crate::naive::{Flaw, Key, Naive, ROOT};
 use crate::planted::Lie;
 
 /// An incarnation as its own code knows it.
@@ -37,13 +37,20 @@ pub(crate) struct Incarnation {
     pub(crate) was_aborted: bool,
 }
 
+/// A place in both trees.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) place: tree::Place,
+    pub(crate) key: Key,
+}
+
 pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) core: Core,
     pub(crate) naive: Naive,
     pub(crate) laws: Laws,
     pub(crate) incarnations: Vec<Incarnation>,
-    pub(crate) places: BTreeMap<String, (Place, Choices)>,
+    pub(crate) places: BTreeMap<String, Place>,
     /// Counts groups and children of pools.
     pub(crate) numbers: usize,
     /// The history as it came to be.
@@ -113,7 +120,11 @@ impl World {
         };
         let options = Arc::new(history.root.options());
         let core = Core::new(history.settings.clone(), options);
-        let places = BTreeMap::from([("root".to_owned(), (core.root(), history.root))]);
+        let root = Place {
+            place: core.root(),
+            key: ROOT,
+        };
+        let places = BTreeMap::from([("root".to_owned(), root)]);
         Self {
             now: Duration::ZERO,
             core,

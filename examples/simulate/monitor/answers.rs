@@ -1,13 +1,14 @@
 //! No loss (L3): each exit is recorded once, and each that was unexpected has one answer.
 
 use perennial::Path;
-use perennial::tree::{Action, AtRoot, Cause, Event, State, What};
+use perennial::tree::{Action, AtRoot, Cause, Event, OnSpent, State, What};
 
 use crate::monitor::{Fact, Monitor};
 use crate::world::{ROOT, Spot};
 
 impl Monitor<'_> {
-    /// An exit that was told is an event, once; and nothing else exits but what its child made.
+    /// An exit that was told is an event, once; and nothing else exits but what its child made, and
+    /// what is abandoned.
     pub(super) fn one_exit(
         &self,
         fact: &Fact,
@@ -15,7 +16,7 @@ impl Monitor<'_> {
         actions: &[Action],
     ) -> Result<(), String> {
         let mut wanted = match fact {
-            Fact::Exit { by, .. } if !is_stale => Some(*by),
+            Fact::Exit { by, .. } if !is_stale && !self.abandoned.contains_key(by) => Some(*by),
             _ => None,
         };
         for action in actions {
@@ -27,7 +28,9 @@ impl Monitor<'_> {
             };
             if wanted == Some(event.incarnation) {
                 wanted = None;
-            } else if !matches!(evidence.cause, Some(Cause::Escalated(_))) {
+            } else if !matches!(evidence.cause, Some(Cause::Escalated(_)))
+                && evidence.exit.is_some()
+            {
                 return Err(format!("L3: it did not exit: {event}"));
             }
         }
@@ -45,7 +48,15 @@ impl Monitor<'_> {
             node.is_open = true;
             self.open += 1;
         }
+        let is_significant = self.choices(spot).policy.significant.is_some();
+        if let Some(parent) = self.world.places[spot].parent {
+            self.nodes[parent].may_end |= is_significant;
+        }
+        self.nodes[spot].death = None;
         self.touched.push(spot);
+        if event.state == State::Dead {
+            self.died(spot);
+        }
     }
 
     pub(super) fn answered(&mut self, event: &Event, spot: Spot) -> Result<(), String> {
@@ -68,10 +79,15 @@ impl Monitor<'_> {
         spot: Spot,
         to: Option<&Path>,
     ) -> Result<(), String> {
-        if self.nodes[spot].state != State::Down {
+        // It may have been ordered to start since.
+        if !matches!(event.state, State::Down | State::Waiting) {
             return Err(format!("L3: it escalates, and is not down: {event}"));
         }
         let parent = self.world.places[spot].parent;
+        if to.is_none() && self.choices(spot).policy.on_spent == OnSpent::StopTree {
+            self.is_stopping = true;
+            return Ok(());
+        }
         if to != parent.map(|parent| self.place(parent)) {
             return Err(format!("R9: that is not its parent: {event}"));
         }
@@ -84,7 +100,8 @@ impl Monitor<'_> {
     pub(super) fn nothing_is_dropped(&self) -> Result<(), String> {
         for spot in &self.touched {
             let node = &self.nodes[*spot];
-            if node.is_open && !matches!(node.state, State::Dead | State::Waiting) {
+            let waits = matches!(node.state, State::Dead | State::Canceled | State::Waiting);
+            if node.is_open && !waits {
                 return Err(format!(
                     "L3: the exit of {} is not answered",
                     self.place(*spot)

@@ -2,10 +2,15 @@
 //!
 //! The monitor knows what the core was told and what the core did about it, and nothing of the
 //! core's inside. It keeps what follows of each place, and asks each law in turn: `starts` watches
-//! L1, L2, L4 and L5, `answers` L3, `words` L6 and L10, `stops` L8 and L9.
+//! L1, L2, L4 and L5, `groups` who falls and who comes after whom, `answers` L3, `budgets` how
+//! often somebody rises, `words` L6 and L10, `stops` L8 and L9.
 
 mod answers;
+mod budgets;
+mod fact;
+mod groups;
 mod node;
+mod orders;
 mod starts;
 mod stops;
 mod words;
@@ -15,62 +20,27 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use perennial::Path;
-use perennial::tree::{Action, Event, Id, Intent, Signal, Strategy, What};
+use perennial::tree::{Action, Event, Id, State, What};
 
-use crate::choices::How;
+use crate::monitor::budgets::Meters;
+pub(crate) use crate::monitor::fact::{Answer, Fact};
 use crate::monitor::node::Node;
 use crate::world::{ROOT, Spot, World};
-
-/// What the core was told.
-#[derive(Clone, Debug)]
-pub(crate) enum Fact {
-    /// Nothing: it was let go on.
-    Pass,
-    Declared {
-        by: u64,
-        group: Option<usize>,
-        members: Vec<Spot>,
-    },
-    Signal {
-        by: u64,
-        signal: Signal,
-    },
-    Exit {
-        by: u64,
-        said: Intent,
-        how: How,
-        left: usize,
-    },
-    Ended {
-        by: u64,
-    },
-    OwnedPanic {
-        by: u64,
-    },
-    Stop {
-        within: Option<Duration>,
-    },
-}
-
-/// What the core answers after a fact, beside its actions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Answer {
-    pub(crate) now: Duration,
-    /// How many messages were found to be stale.
-    pub(crate) stale: u64,
-    pub(crate) next_deadline: Option<Duration>,
-    pub(crate) is_settled: bool,
-}
 
 #[derive(Debug)]
 pub(crate) struct Monitor<'a> {
     world: &'a World,
     spots: HashMap<Path, Spot>,
     nodes: Vec<Node>,
+    /// In which order the places were declared last.
+    declared_in: Vec<u64>,
     /// The place of each incarnation, by its number.
     incarnations: Vec<Spot>,
     /// The members of each group, as declared last.
     groups: Vec<Vec<Spot>>,
+    pub(crate) meters: Meters,
+    /// What leaked, and its place runs beside it.
+    abandoned: HashMap<u64, Spot>,
     /// When which place must have moved on; what did is passed over.
     dues: BinaryHeap<Reverse<(Duration, Spot)>>,
     step: u64,
@@ -96,9 +66,12 @@ impl<'a> Monitor<'a> {
         nodes[0].incarnation = 1;
         Self {
             spots: spots.collect(),
+            declared_in: vec![0; nodes.len()],
             nodes,
             incarnations: vec![Spot::MAX, 0],
             groups: vec![Vec::new(); world.groups.len()],
+            meters: Meters::new(world),
+            abandoned: HashMap::new(),
             world,
             dues: BinaryHeap::new(),
             step: 0,
@@ -123,6 +96,11 @@ impl<'a> Monitor<'a> {
             .filter(|spot| *spot != Spot::MAX)
     }
 
+    /// The place of this path in the blueprint.
+    pub(crate) fn spot_at(&self, path: &Path) -> Option<Spot> {
+        self.spots.get(path).copied()
+    }
+
     /// Judges one step of the core.
     pub(crate) fn check(
         &mut self,
@@ -136,7 +114,7 @@ impl<'a> Monitor<'a> {
         let is_stale = self.is_stale(fact);
         let expected = self.expected_words(fact, is_stale);
         self.words(is_stale, answer, expected.as_ref(), actions)?;
-        if !is_stale {
+        if !is_stale && !answer.is_refused {
             self.note_fact(fact);
         }
         self.one_exit(fact, is_stale, actions)?;
@@ -163,6 +141,8 @@ impl<'a> Monitor<'a> {
             Action::Abort(id) => self.aborted(*id),
             Action::Forget { last, .. } => self.forgotten(last.id),
             Action::End(result) => self.ended(result),
+            // Events say so too.
+            Action::Open(_) | Action::Free { .. } => Ok(()),
             other => Err(format!("nobody asked for this: {other:?}")),
         }
     }
@@ -182,8 +162,11 @@ impl<'a> Monitor<'a> {
                 }
                 if let Some(group) = group {
                     self.groups[*group].clone_from(members);
+                    self.meters.begin_group(*group);
                 }
             }
+            Fact::Ordered { to, order } => self.ordered(*to, *order),
+            Fact::Reconfigured { to } => self.nodes[*to].will_be_later = true,
             Fact::Pass | Fact::Signal { .. } | Fact::OwnedPanic { .. } => {}
         }
     }
@@ -194,17 +177,22 @@ impl<'a> Monitor<'a> {
             What::RestartScheduled { due, .. } => return self.scheduled(event, *due),
             // It may be of an incarnation that is gone.
             What::SignalIgnored { .. } => return Ok(()),
+            What::LeakEnded if self.abandoned.remove(&event.incarnation).is_some() => {
+                return Ok(());
+            }
             _ => {}
         }
         let spot = self.present(event)?;
         match &event.what {
             What::Starting { .. } => self.starting(event, spot)?,
             What::Exited { .. } => self.exited(event, spot),
+            What::BudgetSpent { .. } => self.budget_spent(spot),
             What::StartedAgain | What::Absorbed { .. } | What::CutShort => {
                 self.answered(event, spot)?;
             }
             What::Down { .. } => {
                 self.close(spot);
+                self.has_lain_down(spot);
                 self.is_stopping |= spot == ROOT;
             }
             What::Escalated { to } => self.escalated(event, spot, to.as_ref())?,
@@ -215,6 +203,17 @@ impl<'a> Monitor<'a> {
             _ => {}
         }
         self.nodes[spot].state = event.state;
+        // What follows for its state is no other event.
+        match event.what {
+            What::Ordered { .. } if self.nodes[spot].starts_alone => {
+                self.nodes[spot].state = State::Waiting;
+            }
+            What::LeakEnded if self.rises_after_leak(spot) => {
+                self.nodes[spot].state = State::Canceled;
+            }
+            _ => {}
+        }
+        self.meter(spot);
         Ok(())
     }
 
@@ -259,12 +258,5 @@ impl<'a> Monitor<'a> {
     /// The place and those above it.
     fn ancestors(&self, spot: Spot) -> impl Iterator<Item = Spot> {
         std::iter::successors(Some(spot), |spot| self.world.places[*spot].parent)
-    }
-
-    /// The members of the group that falls with this place.
-    fn falls_with(&self, spot: Spot) -> Option<&[Spot]> {
-        let group = self.nodes[spot].group?;
-        let falls_together = self.world.groups[group].strategy == Strategy::OneForAll;
-        falls_together.then_some(&*self.groups[group])
     }
 }

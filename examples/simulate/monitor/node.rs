@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::monitor::budgets::Death;
 use perennial::tree::{Rung, State, Told};
 
 /// What is left of an incarnation.
@@ -22,6 +23,21 @@ pub(super) struct Node {
     pub(super) told: Option<Told>,
     /// It belongs to a fall that has not been reset.
     pub(super) falls: bool,
+    /// And that stays down.
+    pub(super) stays_down: bool,
+    /// It was ordered to stop, and not to start since (L2).
+    pub(super) is_terminated: bool,
+    /// It was ordered to start: it does that alone.
+    pub(super) starts_alone: bool,
+    /// The step in which it did.
+    pub(super) alone_in: u64,
+    /// What holds since its last start, and what does from the next one.
+    pub(super) is_later: bool,
+    pub(super) will_be_later: bool,
+    /// A significant child has ended, so it may have told those below it to stop.
+    pub(super) may_end: bool,
+    /// When it died, if a restart is to answer that.
+    pub(super) death: Option<Death>,
     /// Its last exit was unexpected, and is not answered.
     pub(super) is_open: bool,
     pub(super) own: Own,
@@ -46,6 +62,14 @@ impl Node {
             state: State::Waiting,
             told: None,
             falls: false,
+            stays_down: false,
+            is_terminated: false,
+            starts_alone: false,
+            alone_in: 0,
+            is_later: false,
+            will_be_later: false,
+            may_end: false,
+            death: None,
             is_open: false,
             own: Own::Nothing,
             rung: Rung::None,
@@ -56,6 +80,12 @@ impl Node {
             started_in: 0,
             group: None,
         }
+    }
+
+    /// It serves, and was not asked to stop, though it may have been told.
+    pub(super) fn goes_on(&self) -> bool {
+        let is_up = self.state.is_live() && self.state != State::Stopping;
+        self.is_there && is_up && self.told.is_none() && self.rung == Rung::None
     }
 
     /// Neither falls nor stops.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial::tree::{Event, Id, Kind, Rung, State};
+use perennial::tree::{Event, Id, Rung, State};
 
 use crate::monitor::Monitor;
 use crate::monitor::node::{Node, Own};
@@ -14,6 +14,10 @@ impl Monitor<'_> {
         if std::mem::replace(&mut self.nodes[spot].is_there, true) && spot != 0 {
             return Err(format!("R1: it is declared twice: {event}"));
         }
+        self.declared_in[spot] = event.incarnation;
+        // The budgets of its children die with a parent's incarnation.
+        self.meters.begin_node(spot);
+        self.meters.begin_children(spot);
         if let Some(parent) = self.world.places[spot].parent {
             self.nodes[parent].children += 1;
         }
@@ -33,17 +37,35 @@ impl Monitor<'_> {
         let node = &mut self.nodes[spot];
         (node.told, node.falls, node.rung) = (None, false, Rung::None);
         (node.due, node.scheduled_in) = (Some(due), self.step);
+        (node.stays_down, node.may_end) = (false, false);
+        self.meters.begin_children(spot);
+        let node = &self.nodes[spot];
         if node.children > 0 || node.living > 0 {
             return Err(format!("L4: it rises above what it left: {event}"));
         }
         self.expect_by(due, spot);
         self.touched.push(spot);
+        self.rises_within(event, spot)?;
         self.nothing_above_falls("L4", event, spot)
     }
 
     pub(super) fn starting(&mut self, event: &Event, spot: Spot) -> Result<(), String> {
-        self.nothing_above_falls("L2", event, spot)?;
+        // Until it is asked a node goes on, and so do those that it starts (R5).
+        let parent = self.world.places[spot].parent;
+        let goes_on = parent.is_some_and(|parent| self.nodes[parent].goes_on());
+        if self.nodes[spot].scheduled_in > 0 || !goes_on {
+            self.nothing_above_falls("L2", event, spot)?;
+        }
+        self.comes_after(event, spot)?;
         let node = &mut self.nodes[spot];
+        if node.will_be_later && !std::mem::replace(&mut node.is_later, true) {
+            // Another budget counts anew.
+            self.meters.begin_node(spot);
+        }
+        let node = &mut self.nodes[spot];
+        if node.is_terminated {
+            return Err(format!("L2: it was ordered to stop: {event}"));
+        }
         if node.state != State::Waiting || node.told.is_some() {
             return Err(format!("L2: it was told to stop: {event}"));
         }
@@ -54,6 +76,9 @@ impl Monitor<'_> {
             return Err(format!("L1: it starts beside what has not ended: {event}"));
         }
         node.started_in = self.step;
+        if std::mem::take(&mut node.starts_alone) {
+            node.alone_in = self.step;
+        }
         self.restarts += u64::from(node.scheduled_in > 0);
         self.touched.push(spot);
         Ok(())
@@ -81,58 +106,7 @@ impl Monitor<'_> {
         }
         self.nodes[spot].own = Own::Code;
         self.count_living(spot, |living| living + 1);
-        Ok(())
-    }
-
-    /// R6: notes who falls with it.
-    pub(super) fn fell(&mut self, event: &Event, spot: Spot, members: usize) -> Result<(), String> {
-        let members_of = |node: &&Spot| self.nodes[**node].state != State::Down;
-        let fallen: Vec<_> = match self.falls_with(spot) {
-            Some(group) => group.iter().filter(members_of).copied().collect(),
-            None => vec![spot],
-        };
-        if fallen.len() != members {
-            return Err(format!("R6: {} fall, not {members}: {event}", fallen.len()));
-        }
-        for spot in fallen {
-            self.nodes[spot].falls = true;
-        }
-        Ok(())
-    }
-
-    /// L5: who falls together is due together and starts together, beside nothing that is old.
-    pub(super) fn barrier(&self) -> Result<(), String> {
-        for spot in &self.touched {
-            let Some(group) = self.falls_with(*spot) else {
-                continue;
-            };
-            let top = &self.nodes[*spot];
-            let members = group.iter().map(|member| (*member, &self.nodes[*member]));
-            for (member, node) in members.filter(|(_, node)| node.state != State::Down) {
-                let rose = top.scheduled_in != self.step || is_as_due(top, node, self.step);
-                let started = top.started_in != self.step || node.started_in == self.step;
-                if !rose || !started {
-                    let (one, other) = (self.place(*spot), self.place(member));
-                    return Err(format!("L5: {one} rises or starts without {other}"));
-                }
-            }
-            if top.started_in == self.step {
-                self.meets_nothing_old(group)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn meets_nothing_old(&self, group: &[Spot]) -> Result<(), String> {
-        for member in group {
-            let node = &self.nodes[*member];
-            let is_code = self.world.places[*member].choices.kind == Kind::Runnable;
-            let young = usize::from(is_code && node.started_in == self.step);
-            if node.living > young {
-                let path = self.place(*member);
-                return Err(format!("L5: {path} has not ended, and its group starts"));
-            }
-        }
+        self.meter(spot);
         Ok(())
     }
 
@@ -141,6 +115,9 @@ impl Monitor<'_> {
         let Some(spot) = self.spot_of(incarnation) else {
             return;
         };
+        if self.abandoned.contains_key(&incarnation) {
+            return;
+        }
         self.nodes[spot].own = Own::Left;
         if left == 0 {
             self.all_ended(incarnation);
@@ -151,12 +128,15 @@ impl Monitor<'_> {
         let Some(spot) = self.spot_of(incarnation) else {
             return;
         };
+        if self.abandoned.contains_key(&incarnation) {
+            return;
+        }
         self.nodes[spot].own = Own::Nothing;
         self.nodes[spot].due = None;
         self.count_living(spot, |living| living.saturating_sub(1));
     }
 
-    fn count_living(&mut self, spot: Spot, change: impl Fn(usize) -> usize) {
+    pub(super) fn count_living(&mut self, spot: Spot, change: impl Fn(usize) -> usize) {
         let mut next = Some(spot);
         while let Some(spot) = next {
             self.nodes[spot].living = change(self.nodes[spot].living);
@@ -183,9 +163,4 @@ impl Monitor<'_> {
         }
         Ok(())
     }
-}
-
-fn is_as_due(top: &Node, member: &Node, step: u64) -> bool {
-    let has_started = top.started_in == step && member.started_in == step;
-    member.scheduled_in == step && (has_started || member.due == top.due)
 }

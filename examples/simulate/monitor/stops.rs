@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use perennial::tree::{Event, Failure, Id, Kind, Report, Rung, State, Told};
+use perennial::tree::{Event, Failure, Id, Kind, OnLeak, Report, Restart, Rung, State, Told};
 
 use crate::monitor::node::Own;
 use crate::monitor::{Answer, Monitor};
@@ -46,6 +46,7 @@ impl Monitor<'_> {
 
     pub(super) fn asked(&mut self, id: Id) -> Result<(), String> {
         let spot = self.here(id)?;
+        self.in_turn(spot)?;
         let node = &mut self.nodes[spot];
         if node.rung != Rung::None {
             return Err(format!("R10: {} is asked twice", self.place(spot)));
@@ -53,7 +54,7 @@ impl Monitor<'_> {
         node.rung = Rung::Asked;
         // A pool has no code: it is closed, which is no other event.
         node.falls |= self.world.places[spot].choices.kind == Kind::Pool;
-        let choices = self.world.places[spot].choices;
+        let choices = self.choices(spot);
         if choices.kind == Kind::Runnable {
             self.expect_rung(spot, choices.grace.map(|grace| self.now + grace));
         }
@@ -81,13 +82,28 @@ impl Monitor<'_> {
             return Err(format!("R10: it leaks out of turn: {event}"));
         }
         node.rung = Rung::Leaked;
-        self.leaked += 1;
+        if self.choices(spot).policy.on_leak == OnLeak::Abandon {
+            self.nodes[spot].own = Own::Nothing;
+            self.abandoned.insert(event.incarnation, spot);
+            self.count_living(spot, |living| living.saturating_sub(1));
+        } else {
+            self.leaked += 1;
+        }
         Ok(())
     }
 
     pub(super) fn leak_has_ended(&mut self, spot: Spot) {
         self.nodes[spot].rung = Rung::Aborted;
         self.leaked -= 1;
+    }
+
+    /// Whether it has ended in time, so that its fall raises it with the others.
+    pub(super) fn rises_after_leak(&self, spot: Spot) -> bool {
+        let node = &self.nodes[spot];
+        let is_raised = self.choices(spot).restart != Restart::Temporary && !node.is_terminated;
+        // Who was told by its group and is the only one left has no fall any more.
+        let is_pending = node.told != Some(Told::Group) || self.others_fall(spot);
+        node.falls && node.state == State::Down && is_raised && is_pending
     }
 
     /// After the core was let go on, nothing is due that it has not done.
@@ -115,7 +131,8 @@ impl Monitor<'_> {
     fn has_moved_on(&self, due: Duration, spot: Spot) -> Result<(), String> {
         let node = &self.nodes[spot];
         let falls = node.told.is_some() || node.falls || self.is_stopping;
-        let waits = node.state == State::Waiting && !falls && self.stand_above(spot);
+        let follows = self.follows(spot) || node.scheduled_in == 0;
+        let waits = node.state == State::Waiting && !falls && !follows && self.stand_above(spot);
         let climbs = matches!(node.rung, Rung::Asked | Rung::Aborted) && node.own != Own::Nothing;
         if node.is_there && node.due == Some(due) && (waits || climbs) {
             let path = self.place(spot);
@@ -130,7 +147,7 @@ impl Monitor<'_> {
     fn stand_above(&self, spot: Spot) -> bool {
         self.ancestors(spot)
             .skip(1)
-            .all(|above| self.nodes[above].stands())
+            .all(|above| self.nodes[above].stands() && !self.nodes[above].may_end)
     }
 
     /// L3, L9: at the end all is answered, and what has not ended is named.
@@ -150,7 +167,8 @@ impl Monitor<'_> {
             .filter(|(_, node)| node.is_there)
         {
             let path = self.place(spot);
-            let has_ended = node.own == Own::Nothing;
+            let is_abandoned = self.abandoned.values().any(|it| *it == spot);
+            let has_ended = node.own == Own::Nothing && !is_abandoned;
             let leaked = stops
                 .iter()
                 .any(|stop| stop.path == *path && stop.rung == Rung::Leaked);

@@ -17,11 +17,18 @@ pub(super) enum Expected {
     Read(&'static [State]),
 }
 
+/// How an exit may be read of who was told to stop.
+const ENDS: [State; 4] = [State::Canceled, State::Dead, State::Done, State::Down];
+
 impl Monitor<'_> {
     /// Whether a fact is about an incarnation that is no longer there.
     pub(super) fn is_stale(&self, fact: &Fact) -> bool {
         let (by, owns): (_, &[Own]) = match fact {
             Fact::Pass | Fact::Stop { .. } => return false,
+            Fact::Ordered { .. } | Fact::Reconfigured { .. } => return false,
+            Fact::Exit { by, .. } | Fact::Ended { by } if self.abandoned.contains_key(by) => {
+                return self.has_ended;
+            }
             Fact::Declared { by, .. } | Fact::Signal { by, .. } | Fact::OwnedPanic { by } => {
                 (*by, &[Own::Code, Own::Left, Own::Nothing])
             }
@@ -40,6 +47,7 @@ impl Monitor<'_> {
             Fact::Signal { by, signal } if !is_stale => {
                 Some(heard(self.nodes[self.spot_of(*by)?].state, *signal))
             }
+            Fact::Exit { by, .. } if self.abandoned.contains_key(by) => None,
             Fact::Exit { by, said, how, .. } if !is_stale => {
                 self.read(self.spot_of(*by)?, *said, *how)
             }
@@ -50,15 +58,20 @@ impl Monitor<'_> {
     /// R5, as far as the reason to stop is seen from outside.
     fn read(&self, spot: Spot, said: Intent, how: How) -> Option<Expected> {
         let node = &self.nodes[spot];
-        let is_temporary = self.world.places[spot].choices.restart == Restart::Temporary;
+        let restart = self.choices(spot).restart;
         let crashed = matches!(how, How::Panic | How::Abort);
         let states: &[State] = match (node.state, said) {
-            (State::Stopping, _) => &[State::Canceled, State::Dead, State::Down],
+            (State::Stopping, _) => &ENDS,
+            // It may have been told to stop, and not asked.
+            _ if self.may_be_told(spot) => &ENDS,
             (State::Starting | State::Healthy | State::Finishing, said) => match said {
                 Intent::Done if how == How::Ok => &[State::Done],
-                _ if is_temporary => &[State::Down],
+                _ if restart == Restart::Temporary => &[State::Down],
                 Intent::GiveUp => &[State::Down],
                 Intent::Restart if !crashed => &[State::Canceled],
+                Intent::Nothing if how == How::Ok && restart == Restart::Transient => {
+                    &[State::Done]
+                }
                 _ => &[State::Dead],
             },
             _ => return None,

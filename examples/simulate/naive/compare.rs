@@ -5,21 +5,25 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use perennial::Path;
-use perennial::tree::{Down, Rung, Snapshot, State, Told};
+use perennial::tree::{Down, Intensity, Rung, Scope, Snapshot, State, Told, Wait};
 
 /// All that is compared of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) path: Path,
     pub(crate) state: State,
+    pub(crate) wait: Option<Wait>,
     pub(crate) down: Option<Down>,
     pub(crate) told: Option<(Told, Path)>,
     pub(crate) rung: Rung,
     pub(crate) runs: bool,
     pub(crate) ending: usize,
     pub(crate) attempt: u32,
+    pub(crate) restarts: u64,
     /// From now on.
     pub(crate) due: Option<Duration>,
+    pub(crate) budgets: Vec<(Scope, Intensity, u32)>,
+    pub(crate) abandoned: usize,
 }
 
 /// What is to be seen of the core, each node before its children.
@@ -27,13 +31,21 @@ pub(crate) fn seen(snapshot: Snapshot) -> Vec<Seen> {
     let seen = snapshot.nodes.into_iter().map(|node| Seen {
         path: node.path,
         state: node.state,
+        wait: node.wait,
         down: node.down,
         told: node.told,
         rung: node.rung,
         runs: node.uptime.is_some(),
         ending: node.ending,
         attempt: node.attempt,
+        restarts: node.restarts,
         due: node.due,
+        budgets: node
+            .budgets
+            .into_iter()
+            .map(|it| (it.scope, it.intensity, it.left))
+            .collect(),
+        abandoned: node.abandoned,
     });
     seen.collect()
 }

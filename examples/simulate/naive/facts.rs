@@ -3,54 +3,79 @@
 use std::time::Duration;
 
 use perennial::Path;
-use perennial::tree::{Down, Intent, Rung, Signal, State, Told};
+use perennial::tree::{GroupOptions, Intent, Rung, Sequence, Signal, State, Told, Wait};
 
 use crate::choices::{Choices, How};
-use crate::naive::{Flaw, Key, Naive, Own, ROOT};
+use crate::naive::budgets::Window;
+use crate::naive::{Flaw, Group, Key, Naive, Own, ROOT};
 
 impl Naive {
-    /// R3: several children are a group, whose members fall together if `together`.
+    /// R3: a child alone, or a group.
     pub(crate) fn declare(
         &mut self,
         now: Duration,
         parent: u64,
         children: &[(Path, Choices, usize)],
-        together: bool,
+        group: Option<GroupOptions>,
     ) {
+        self.pass_time(now);
         let Some(parent) = self.resolve(parent) else {
             return;
         };
-        let group = together.then(|| self.number());
-        let first = self.numbers;
-        for (path, choices, slot) in children {
-            self.insert(Some(parent), path.clone(), *choices, group);
-            let newest = self.nodes.last_entry().expect("one was just put in");
-            newest.into_mut().slot = *slot;
+        let group = group.map(|options| self.form(options));
+        for (at, (path, choices, slot)) in children.iter().enumerate() {
+            let key = self.insert(Some(parent), path.clone(), *choices, group);
+            self.at(key).slot = *slot;
+            if at > 0 && self.is_in_order(key) {
+                self.at(key).wait = Wait::InOrder;
+            }
         }
-        // Whoever is overtaken by a stop is Canceled without having started.
-        let parent = &self.nodes[&parent];
-        if let (Some(told), by) = (parent.below_is_told(), parent.told_by()) {
-            for key in self
-                .nodes
-                .range(first + 1..)
-                .map(|(key, _)| *key)
-                .collect::<Vec<_>>()
-            {
-                self.tell(key, now, told, &by);
+        let added = self.numbers - 2 * children.len() as u64;
+        if self.nodes[&parent].stops_below() || self.is_taken(parent) {
+            for key in self.all(|key, _| key > added) {
+                self.arrive(key, parent, now);
             }
         }
         self.tidy();
     }
 
+    fn form(&mut self, options: GroupOptions) -> u64 {
+        let number = self.number();
+        let group = Group {
+            options,
+            window: options.intensity.map(Window::new),
+            has_started: false,
+        };
+        self.groups.insert(number, group);
+        number
+    }
+
+    /// Whoever is overtaken by a stop is Canceled without having started. But a parent that is not
+    /// asked before its turn goes on until then, and so do its new children (R5).
+    fn arrive(&mut self, key: Key, parent: Key, now: Duration) {
+        let parent = &self.nodes[&parent];
+        let told = match parent.told() {
+            Some(Told::Tree) => Told::Tree,
+            _ => Told::Parent,
+        };
+        let by = parent.told_by();
+        if parent.is_held && !self.has(Flaw::HeldServeNobody) {
+            let node = self.at(key);
+            node.told = Some((told, by));
+            node.was_taken = true;
+            self.hold(key);
+        } else {
+            self.tell(key, now, told, &by);
+        }
+    }
+
     /// R4.
     pub(crate) fn signal(&mut self, now: Duration, incarnation: u64, signal: Signal) {
+        self.pass_time(now);
         let Some(key) = self.resolve(incarnation) else {
             return;
         };
-        if !matches!(
-            self.nodes[&key].state,
-            State::Starting | State::Healthy | State::Finishing
-        ) {
+        if !self.nodes[&key].is_up() {
             return;
         }
         self.at(key).intent = self.at(key).intent.max(Intent::from(signal));
@@ -60,6 +85,7 @@ impl Naive {
         if signal == Signal::Done {
             self.at(key).state = State::Finishing;
         }
+        self.tidy();
     }
 
     pub(crate) fn become_healthy(&mut self, key: Key, now: Duration) {
@@ -67,14 +93,21 @@ impl Naive {
         if node.state == State::Starting {
             node.state = State::Healthy;
             node.healthy_at = Some(now);
-            node.was_ready = true;
+            node.start_due = None;
+            (node.was_ready, node.was_up) = (true, true);
             node.memory.clear();
         }
         self.was_healthy |= key == ROOT;
     }
 
-    /// R5: the first matching row.
     pub(crate) fn exited(&mut self, now: Duration, incarnation: u64, how: How, left: usize) {
+        self.pass_time(now);
+        if self.is_abandoned(incarnation) {
+            if left == 0 {
+                self.reclaim(incarnation);
+            }
+            return;
+        }
         let Some(key) = self.resolve(incarnation) else {
             return;
         };
@@ -90,37 +123,19 @@ impl Naive {
         self.tidy();
     }
 
-    pub(crate) fn read(&mut self, key: Key, now: Duration, how: How) {
-        let node = &self.nodes[&key];
-        let told = node.told().filter(|told| *told != Told::Itself);
-        let told = told.filter(|_| how != How::Err || !self.has(Flaw::ErrorOfTheToldIsDeath));
-        let crashed = matches!(how, How::Panic | How::Abort);
-        if node.is_condemned && !matches!(told, Some(Told::Parent | Told::Tree)) {
-            return self.die(key, now, how);
+    /// A leak that a node runs beside has ended after all.
+    fn reclaim(&mut self, incarnation: u64) {
+        self.abandoned.retain(|(it, _)| *it != incarnation);
+        for node in self.nodes.values_mut() {
+            if node.incarnation == incarnation {
+                node.rung = Rung::Aborted;
+            }
         }
-        match (told, node.intent) {
-            (Some(Told::Tree), _) => self.at(key).state = State::Canceled,
-            (Some(_), _) if node.is_temporary() => self.go_down(key, now, Down::Temporary),
-            (Some(_), _) => self.at(key).state = State::Canceled,
-            (None, Intent::Done) if how == How::Ok => self.at(key).state = State::Done,
-            (None, _) if node.is_temporary() && how == How::Ok => {
-                self.go_down(key, now, Down::Finished);
-            }
-            (None, _) if node.is_temporary() => self.go_down(key, now, Down::Failed),
-            (None, Intent::GiveUp) => {
-                self.go_down(key, now, Down::GaveUp);
-                self.escalate(key, now);
-            }
-            (None, Intent::Restart) if !crashed => {
-                self.at(key).state = State::Canceled;
-                if self.has(Flaw::PlannedRestartCounts) {
-                    self.at(key).failures += 1;
-                }
-                let not_before = self.nodes[&key].started_at + self.nodes[&key].choices.initial;
-                self.fall(key, now, not_before);
-            }
-            (None, _) => self.die(key, now, how),
-        }
+    }
+
+    fn is_abandoned(&self, incarnation: u64) -> bool {
+        let mut abandoned = self.abandoned.iter();
+        abandoned.any(|(it, _)| *it == incarnation)
     }
 
     /// R8: compared at the exit.
@@ -141,6 +156,8 @@ impl Naive {
 
     /// What an incarnation owned hears of its return, and shares its grace (R14).
     pub(crate) fn leave(&mut self, key: Key, now: Duration, left: usize) {
+        self.at(key).is_held = false;
+        self.at(key).start_due = None;
         if left == 0 || self.has(Flaw::EndingIsEnded) {
             self.end(key);
         } else {
@@ -151,6 +168,7 @@ impl Naive {
 
     /// R14.
     pub(crate) fn owned_panicked(&mut self, now: Duration, incarnation: u64) {
+        self.pass_time(now);
         let Some(key) = self.resolve(incarnation) else {
             return;
         };
@@ -161,7 +179,11 @@ impl Naive {
     }
 
     /// R14.
-    pub(crate) fn all_ended(&mut self, incarnation: u64) {
+    pub(crate) fn all_ended(&mut self, now: Duration, incarnation: u64) {
+        self.pass_time(now);
+        if self.is_abandoned(incarnation) {
+            return self.reclaim(incarnation);
+        }
         let Some(key) = self.resolve(incarnation) else {
             return;
         };
@@ -174,12 +196,14 @@ impl Naive {
 
     pub(crate) fn end(&mut self, key: Key) {
         let node = self.at(key);
+        let was_leaked = node.is_leaked();
         node.own = Own::Nothing;
         node.next_rung = None;
-        if node.rung == Rung::Leaked {
+        if was_leaked {
             node.rung = Rung::Aborted;
             // R10: it has ended in time, so its fall raises it with the others.
-            if node.state == State::Down && node.fall.is_some() {
+            let is_raised = !node.is_temporary() && !node.is_terminated();
+            if node.state == State::Down && node.fall.is_some() && is_raised {
                 node.state = State::Canceled;
             }
         }
@@ -187,14 +211,16 @@ impl Naive {
 
     /// R11: of several deadlines the tightest wins.
     pub(crate) fn stop(&mut self, now: Duration, within: Option<Duration>) {
+        self.pass_time(now);
         let wanted = within.filter(|_| !self.has(Flaw::StopHasNoDeadline));
         let wanted = wanted.map(|within| now + within);
         let deadline = match self.stopping {
             Some(present) => present.into_iter().chain(wanted).min(),
             None => wanted,
         };
-        if self.stopping != Some(deadline) {
+        if self.stopping != Some(deadline) && self.ended.is_none() {
             self.stop_by(now, deadline);
+            self.tidy();
         }
     }
 
@@ -205,12 +231,17 @@ impl Naive {
         }
     }
 
-    pub(crate) fn stop_by(&mut self, now: Duration, deadline: Option<Duration>) {
+    fn stop_by(&mut self, now: Duration, deadline: Option<Duration>) {
         self.stopping = Some(deadline);
         self.tell(ROOT, now, Told::Tree, &Path::root());
         for key in self.subtree(ROOT) {
             self.tighten(key, now);
         }
-        self.tidy();
+        self.looks_again = self.nodes.values().any(|node| node.is_held);
+    }
+
+    pub(crate) fn is_in_order(&self, key: Key) -> bool {
+        let group = self.nodes[&key].group.map(|group| &self.groups[&group]);
+        group.is_some_and(|group| group.options.sequence == Sequence::InOrder)
     }
 }

@@ -1,202 +1,157 @@
-//! What falls and what stops in the naive tree: deaths, escalation, telling, and the ladder.
+//! What falls in the naive tree, and with whom (R6).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use perennial::Path;
-use perennial::tree::{AtRoot, Down, Rung, State, Told};
+use perennial::tree::{State, Strategy, Told};
 
-use crate::choices::How;
-use crate::naive::{Fall, Flaw, Key, Naive, Own, ROOT};
+use crate::naive::{Fall, Fate, Flaw, Key, Naive};
 
 impl Naive {
-    pub(crate) fn die(&mut self, key: Key, now: Duration, how: How) {
-        if self.nodes[&key].is_temporary() {
-            return self.go_down(key, now, Down::Failed);
-        }
-        self.at(key).failures += 1;
-        if self.is_failed_start(key, how == How::Err) {
-            self.go_down(key, now, Down::Failed);
-            return self.fail(now, Path::root());
-        }
-        self.at(key).state = State::Dead;
-        self.fall(key, now, Duration::ZERO);
-    }
-
-    /// Whether this root, dying of its own error, ends the tree (R11).
-    pub(crate) fn is_failed_start(&self, key: Key, returned_an_error: bool) -> bool {
-        let fails = self.settings.start == AtRoot::Fail && !self.was_healthy;
-        key == ROOT && fails && returned_an_error && !self.nodes[&key].is_condemned
-    }
-
-    /// R6: with a node fall those below it and, if they fall together, its group.
+    /// R6: with a node fall those of its group that its strategy takes.
     pub(crate) fn fall(&mut self, key: Key, now: Duration, not_before: Duration) {
-        let by = self.nodes[&key].path.clone();
-        self.tell_below(key, now, &by);
-        if self.nodes[&key].fall.is_some() {
-            return;
+        if self.nodes[&key].fall.is_none() {
+            let members = self.members(key);
+            self.fall_together(key, members, now, not_before, None);
         }
+    }
+
+    /// Who falls with a node, itself among them. Who is down, or will be, neither falls nor rises.
+    pub(crate) fn members(&self, top: Key) -> Vec<Key> {
+        let group = self.nodes[&top].group;
+        let strategy = group.map(|group| self.groups[&group].options.strategy);
+        let first = match strategy {
+            None | Some(Strategy::OneForOne) => return vec![top],
+            Some(_) if self.has(Flaw::OneForAllTakesNobody) => return vec![top],
+            Some(Strategy::RestForOne) if !self.has(Flaw::RestIsAll) => top,
+            Some(_) => Key::MIN,
+        };
+        let takes_done = !self.has(Flaw::DoneMemberDoesNotFall);
+        self.all(|key, node| {
+            let is_kept_down = node.fall.as_ref().is_some_and(|fall| fall.fate.is_some());
+            let is_down = node.state == State::Down || is_kept_down;
+            let falls = !is_down && (takes_done || node.state != State::Done);
+            node.group == group && key >= first && falls || key == top
+        })
+    }
+
+    /// R6: whoever waits or has fallen before joins, and the fall is due at the latest of all.
+    pub(crate) fn fall_together(
+        &mut self,
+        top: Key,
+        members: Vec<Key>,
+        now: Duration,
+        not_before: Duration,
+        fate: Option<Fate>,
+    ) {
         let number = self.number();
-        for member in self.members(key) {
-            self.at(member).fall = Some(Fall {
-                number,
-                top: key,
-                not_before,
-                due: None,
-            });
-            self.at(member).was_ready = false;
-            if member != key {
+        let mut fall = Fall {
+            number,
+            top,
+            not_before,
+            at_once: false,
+            fate,
+            due: None,
+        };
+        let mut all: BTreeSet<_> = members.iter().copied().collect();
+        for member in &members {
+            if let Some(before) = &self.nodes[member].fall {
+                let due = before.due.unwrap_or(before.not_before);
+                if !self.has(Flaw::JoinedDueIsLost) {
+                    fall.not_before = fall.not_before.max(due);
+                }
+                all.extend(self.fallen(before.number));
+            }
+        }
+        self.join(&all, &fall);
+        let by = self.nodes[&top].path.clone();
+        for member in all {
+            if member != top && self.nodes[&member].state != State::Down {
                 self.tell(member, now, Told::Group, &by);
             }
         }
     }
 
-    pub(crate) fn members(&self, key: Key) -> Vec<Key> {
-        let group = self.nodes[&key].together;
-        if group.is_none() || self.has(Flaw::OneForAllTakesNobody) {
-            return vec![key];
-        }
-        let takes_done = !self.has(Flaw::DoneMemberDoesNotFall);
-        let falls = |state| state != State::Down && (takes_done || state != State::Done);
-        let members = self.nodes.iter();
-        let members = members.filter(|(_, node)| node.together == group && falls(node.state));
-        members.map(|(key, _)| *key).collect()
-    }
-
-    pub(crate) fn go_down(&mut self, key: Key, now: Duration, reason: Down) {
-        self.at(key).state = State::Down;
-        self.at(key).down = Some(reason);
-        let by = self.nodes[&key].path.clone();
-        self.tell_below(key, now, &by);
-    }
-
-    /// R9: it stops with all below, and is read as dead however it returns.
-    pub(crate) fn condemn(&mut self, key: Key, now: Duration) {
-        self.at(key).is_condemned = true;
-        self.at(key).was_ready = false;
-        let by = self.nodes[&key].path.clone();
-        self.tell(key, now, Told::Itself, &by);
-    }
-
-    /// R9: the parent falls; at the root the tree fails, unless the root is to try again.
-    pub(crate) fn escalate(&mut self, key: Key, now: Duration) {
-        let cause = self.nodes[&key].path.clone();
-        match self.nodes[&key].parent {
-            None => self.fail(now, cause),
-            Some(ROOT) if self.settings.escalations == AtRoot::Fail => self.fail(now, cause),
-            Some(parent) => match self.nodes[&parent].state {
-                State::Starting | State::Healthy | State::Finishing
-                    if !self.nodes[&parent].is_pool() =>
-                {
-                    self.condemn(parent, now);
-                }
-                State::Done | State::Healthy => {
-                    self.age(parent, now);
-                    self.end_pool(parent);
-                    self.die(parent, now, How::Ok);
-                }
-                _ => {}
-            },
+    fn join(&mut self, members: &BTreeSet<Key>, fall: &Fall) {
+        let all = members.iter().map(|member| self.nodes[member].incarnation);
+        let all: Vec<_> = all.collect();
+        for member in members {
+            let node = self.at(*member);
+            node.fall = Some(fall.clone());
+            node.fell_with.extend(&all);
+            node.was_ready = false;
         }
     }
 
-    pub(crate) fn end_pool(&mut self, key: Key) {
-        if self.nodes[&key].is_pool() {
-            self.at(key).own = Own::Nothing;
+    /// What was ordered to start waits for what it left, as a fall would.
+    pub(crate) fn fall_alone(&mut self, key: Key) {
+        let number = self.number();
+        let fall = Fall {
+            number,
+            top: key,
+            not_before: Duration::ZERO,
+            at_once: true,
+            fate: None,
+            due: None,
+        };
+        self.join(&BTreeSet::from([key]), &fall);
+    }
+
+    pub(crate) fn fallen(&self, number: u64) -> Vec<Key> {
+        self.all(|_, node| node.fall.as_ref().is_some_and(|fall| fall.number == number))
+    }
+
+    pub(crate) fn fall_of(&self, number: u64) -> Option<Fall> {
+        let mut falls = self.nodes.values().filter_map(|node| node.fall.as_ref());
+        falls.find(|fall| fall.number == number).cloned()
+    }
+
+    /// Changes a fall for all its members.
+    pub(crate) fn change_fall(&mut self, number: u64, change: impl Fn(&mut Fall)) {
+        let falls = self
+            .nodes
+            .values_mut()
+            .filter_map(|node| node.fall.as_mut());
+        for fall in falls.filter(|fall| fall.number == number) {
+            change(fall);
         }
     }
 
-    pub(crate) fn tell_below(&mut self, key: Key, now: Duration, by: &Path) {
-        for child in self.children(key) {
-            self.tell(child, now, Told::Parent, by);
-        }
-    }
-
-    /// Tells a node to stop, and all below it; the strongest reason so far decides (R5).
-    pub(crate) fn tell(&mut self, key: Key, now: Duration, told: Told, by: &Path) {
-        if self.nodes[&key].told() < Some(told) {
-            self.at(key).told = Some((told, by.clone()));
-            self.hear(key, now, told);
-            self.tighten(key, now);
-        }
-        for child in self.children(key) {
-            self.tell(child, now, told.max(Told::Parent), by);
-        }
-    }
-
-    /// The table of states and events.
-    pub(crate) fn hear(&mut self, key: Key, now: Duration, told: Told) {
-        if told != Told::Group && told != Told::Itself {
+    /// R6, R16: who was ordered to stop is waited for in its fall. It is out of it when that has
+    /// risen; and who was ordered to go as soon as it is out, unless the fall is to escalate.
+    pub(crate) fn leave_falls(&mut self) {
+        let leaves = self.all(|key, node| {
+            let is_over = node.state == State::Down && node.is_terminated();
+            let has_ended = || self.is_out(key) && !self.leaks(key);
+            let may_leave = |fall: &Fall| {
+                let escalates = fall.fate.as_ref().is_some_and(|it| it.escalates.is_some());
+                fall.due.is_some() || node.told() == Some(Told::Remove) && !escalates
+            };
+            node.fall.as_ref().is_some_and(may_leave) && is_over && has_ended()
+        });
+        for key in leaves {
             self.at(key).fall = None;
         }
-        let node = self.at(key);
-        match node.state {
-            // R5: a temporary node that a fall overtakes is Down, started or not.
-            State::Waiting if node.is_temporary() => {
-                node.state = State::Down;
-                node.down = Some(if told == Told::Tree {
-                    Down::Stopped
-                } else {
-                    Down::Temporary
-                });
-            }
-            State::Waiting => node.state = State::Canceled,
-            State::Starting | State::Healthy | State::Finishing if node.is_pool() => {
-                node.state = State::Canceled;
-                self.end_pool(key);
-            }
-            State::Starting | State::Healthy | State::Finishing => {
-                node.state = State::Stopping;
-                self.ask(key, now);
-            }
-            State::Done if told == Told::Group => node.state = State::Canceled,
-            State::Dead | State::Canceled if told == Told::Tree => {
-                node.state = State::Down;
-                node.down = Some(Down::Stopped);
-            }
-            _ => {}
-        }
     }
 
-    /// R10: its grace starts when it is asked.
-    pub(crate) fn ask(&mut self, key: Key, now: Duration) {
-        let again = self.has(Flaw::GraceStartsAgain);
-        let node = self.at(key);
-        if node.rung == Rung::None || again && node.rung == Rung::Asked {
-            node.rung = Rung::Asked;
-            node.next_rung = node.choices.grace.map(|grace| now + grace);
-            self.tighten(key, now);
-        }
+    /// Whether everything of a node and below it is gone, and nothing of it will start.
+    pub(crate) fn is_out(&self, key: Key) -> bool {
+        let mut children = self.children(key).into_iter();
+        let is_out = |child: Key| self.is_out(child) && !self.nodes[&child].rises();
+        self.nodes[&key].is_gone() && children.all(is_out)
     }
 
-    /// R10, R11: at the deadline of the stop all are aborted, grace or no grace.
-    pub(crate) fn tighten(&mut self, key: Key, now: Duration) {
-        let deadline = self.stopping.flatten();
-        let node = self.at(key);
-        if node.rung == Rung::Asked && node.own != Own::Nothing {
-            node.next_rung = node.next_rung.into_iter().chain(deadline).min();
-            if node.next_rung.is_some_and(|at| at <= now) {
-                self.climb(key, now);
-            }
-        }
+    /// Whether something at or below a node has leaked.
+    pub(crate) fn leaks(&self, key: Key) -> bool {
+        let mut subtree = self.subtree(key).into_iter();
+        subtree.any(|key| self.nodes[&key].is_leaked())
     }
 
-    pub(crate) fn climb(&mut self, key: Key, now: Duration) {
-        let leak_after = self.settings.leak_after;
-        let node = self.at(key);
-        if node.rung == Rung::Asked {
-            node.rung = Rung::Aborted;
-            node.next_rung = Some(now + leak_after);
-            return;
-        }
-        node.rung = Rung::Leaked;
-        node.next_rung = None;
-        if node.own == Own::Code {
-            node.state = State::Down;
-            node.down = Some(Down::Leaked);
-            // It would have been read as dead, and nobody else answers for it.
-            if node.told() == Some(Told::Itself) && !node.is_temporary() {
-                self.escalate(key, now);
-            }
-        }
+    /// Whether somebody above answers for a node: what is above it falls, or the tree stops.
+    pub(crate) fn is_taken(&self, key: Key) -> bool {
+        let Some(parent) = self.nodes[&key].parent else {
+            return self.stopping.is_some();
+        };
+        self.nodes[&parent].stops_below() || self.is_taken(parent)
     }
 }

@@ -1,105 +1,81 @@
 //! The naive tree: a second implementation of the rules, written from their text. It keeps no
 //! counters, no queues and no table of falls; whatever it wants to know it looks for in all nodes.
-//! This file holds what a node is; `facts`, `falls`, `passes` and `sight` hold what becomes of it,
-//! and `compare` how it is held against the core. The simulator and `tests/model.rs` share it.
+//!
+//! This file and `node` hold what is known; `facts`, `reading`, `falls`, `spent`, `stops`, `turns`,
+//! `groups`, `budgets`, `orders`, `passes` and `starts` what becomes of it, `sight` what is seen of
+//! it, and `compare` how that is held against the core. The simulator and `tests/model.rs` share
+//! it.
 
+mod budgets;
 pub(crate) mod compare;
 mod facts;
 mod falls;
 mod flaw;
+mod groups;
+mod node;
+mod orders;
 mod passes;
+mod reading;
 mod sight;
+mod spent;
+mod starts;
+mod stops;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use perennial::tree::{Down, Health, Intent, Kind, Outcome, Restart, Rung, Settings, State, Told};
-use perennial::{Name, Path};
+use perennial::Path;
+use perennial::tree::{GroupOptions, Outcome, Settings};
 
 use crate::choices::Choices;
 
+use self::budgets::Window;
 #[cfg(test)]
 pub(crate) use self::flaw::FLAWS;
 pub(crate) use self::flaw::Flaw;
+pub(crate) use self::node::{Fall, Fate, Memory, Node, Own};
 
 /// A place in the naive tree, never reused.
 pub(crate) type Key = u64;
 
-/// What is left of an incarnation's own: its code, then what it owned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Own {
-    Nothing,
-    Code,
-    Owned(usize),
-}
-
-/// The fall that a node is a member of, or the rise after it.
-#[derive(Clone, Debug)]
-pub(crate) struct Fall {
-    pub(crate) number: u64,
-    /// The one that fell by itself.
-    pub(crate) top: Key,
-    pub(crate) not_before: Duration,
-    /// When its members start; `None` until all of them have ended.
-    pub(crate) due: Option<Duration>,
-}
-
-/// What is remembered of a child of the previous incarnation (R8).
-#[derive(Clone, Debug)]
-pub(crate) struct Memory {
-    failures: u32,
-    last_delay: Duration,
-    children: BTreeMap<Name, Self>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) parent: Option<Key>,
-    pub(crate) path: Path,
-    /// Where the core keeps it: what falls due at one time is done in this order.
-    pub(crate) slot: usize,
-    /// The number of its group, if that is one-for-all.
-    pub(crate) together: Option<u64>,
-    pub(crate) choices: Choices,
-    pub(crate) incarnation: u64,
-    pub(crate) state: State,
-    pub(crate) down: Option<Down>,
-    pub(crate) told: Option<(Told, Path)>,
-    pub(crate) intent: Intent,
-    pub(crate) is_condemned: bool,
-    pub(crate) own: Own,
-    pub(crate) rung: Rung,
-    pub(crate) next_rung: Option<Duration>,
-    pub(crate) fall: Option<Fall>,
-    pub(crate) failures: u32,
-    pub(crate) last_delay: Duration,
-    pub(crate) started_at: Duration,
-    pub(crate) healthy_at: Option<Duration>,
-    pub(crate) was_ready: bool,
-    pub(crate) memory: BTreeMap<Name, Memory>,
-}
-
 /// How the tree ended: as it should, or because of this node.
 pub(crate) type End = Result<Outcome, Path>;
+
+pub(crate) const ROOT: Key = 1;
+
+/// Members that were declared together.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) options: GroupOptions,
+    pub(crate) window: Option<Window>,
+    /// All members that were not down had been healthy or done once, so its start phase is over.
+    pub(crate) has_started: bool,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Naive {
     pub(crate) flaw: Option<Flaw>,
     pub(crate) settings: Settings,
     pub(crate) nodes: BTreeMap<Key, Node>,
+    pub(crate) groups: BTreeMap<u64, Group>,
     /// Counts keys, incarnations, groups and falls.
     pub(crate) numbers: u64,
+    /// Up to when the time has passed.
+    pub(crate) now: Duration,
     pub(crate) was_healthy: bool,
     pub(crate) stopping: Option<Option<Duration>>,
+    /// Somebody was held in the stop, so it looks again at its deadline.
+    pub(crate) looks_again: bool,
     pub(crate) failure: Option<Path>,
     pub(crate) ended: Option<End>,
     /// Falls that can rise, in the order in which they became ready.
     pub(crate) ready: Vec<u64>,
     pub(crate) pass_due: Option<Duration>,
+    /// The incarnations that leaked and that their nodes run beside.
+    pub(crate) abandoned: Vec<(u64, Path)>,
     pub(crate) stale: u64,
 }
-
-pub(crate) const ROOT: Key = 1;
 
 impl Naive {
     pub(crate) fn new(settings: Settings, root: Choices, flaw: Option<Flaw>) -> Self {
@@ -107,13 +83,17 @@ impl Naive {
             flaw,
             settings,
             nodes: BTreeMap::new(),
+            groups: BTreeMap::new(),
             numbers: 0,
+            now: Duration::ZERO,
             was_healthy: false,
             stopping: None,
+            looks_again: false,
             failure: None,
             ended: None,
             ready: Vec::new(),
             pass_due: None,
+            abandoned: Vec::new(),
             stale: 0,
         };
         naive.insert(None, Path::root(), root, None);
@@ -135,35 +115,17 @@ impl Naive {
         path: Path,
         choices: Choices,
         group: Option<u64>,
-    ) {
+    ) -> Key {
         let (key, incarnation) = (self.number(), self.number());
-        let memory = parent.and_then(|parent| self.at(parent).memory.remove(path.name()));
+        // A pool numbers its children anew, so the same name is another child.
+        let known = parent.filter(|parent| !self.nodes[parent].is_pool());
+        let memory = known.and_then(|parent| self.at(parent).memory.remove(path.name()));
         let memory = memory.filter(|_| !self.has(Flaw::NamesAreForgotten));
         let memory = memory.unwrap_or_else(Memory::nothing);
-        let node = Node {
-            parent,
-            path,
-            slot: 0,
-            together: group,
-            choices,
-            incarnation,
-            state: State::Waiting,
-            down: None,
-            told: None,
-            intent: Intent::Nothing,
-            is_condemned: false,
-            own: Own::Nothing,
-            rung: Rung::None,
-            next_rung: None,
-            fall: None,
-            failures: memory.failures,
-            last_delay: memory.last_delay,
-            started_at: Duration::ZERO,
-            healthy_at: None,
-            was_ready: false,
-            memory: memory.children,
-        };
+        let mut node = Node::new(path, choices, incarnation, memory);
+        (node.parent, node.group) = (parent, group);
         self.nodes.insert(key, node);
+        key
     }
 
     pub(crate) fn at(&mut self, key: Key) -> &mut Node {
@@ -172,12 +134,17 @@ impl Naive {
             .expect("the key is of a node that is there")
     }
 
+    /// Those of which it is true, in order of declaration.
+    pub(crate) fn all(&self, is_it: impl Fn(Key, &Node) -> bool) -> Vec<Key> {
+        let nodes = self.nodes.iter();
+        nodes
+            .filter(|(key, node)| is_it(**key, node))
+            .map(|(key, _)| *key)
+            .collect()
+    }
+
     pub(crate) fn children(&self, key: Key) -> Vec<Key> {
-        let children = self
-            .nodes
-            .iter()
-            .filter(|(_, node)| node.parent == Some(key));
-        children.map(|(key, _)| *key).collect()
+        self.all(|_, node| node.parent == Some(key))
     }
 
     /// The node and all below it.
@@ -191,85 +158,30 @@ impl Naive {
 
     /// The node whose present incarnation this is; none after the end (L10).
     pub(crate) fn resolve(&mut self, incarnation: u64) -> Option<Key> {
-        let found = self
-            .nodes
-            .iter()
-            .find(|(_, node)| node.incarnation == incarnation);
+        let mut nodes = self.nodes.iter();
+        let found = nodes.find(|(_, node)| node.incarnation == incarnation);
         let found = found.map(|(key, _)| *key);
         let found = found.filter(|_| self.ended.is_none());
         self.stale += u64::from(found.is_none());
         found
     }
-}
 
-impl Memory {
-    fn nothing() -> Self {
-        Self {
-            failures: 0,
-            last_delay: Duration::ZERO,
-            children: BTreeMap::new(),
-        }
+    /// The present node at a path.
+    pub(crate) fn key(&self, path: &Path) -> Option<Key> {
+        let mut nodes = self.nodes.iter();
+        let found = nodes.find(|(_, node)| node.path == *path);
+        found.map(|(key, _)| *key)
     }
 
-    pub(crate) fn of(naive: &Naive, key: Key) -> Self {
-        let node = &naive.nodes[&key];
-        let children = naive.children(key).into_iter();
-        let named = children.map(|child| {
-            (
-                naive.nodes[&child].path.name().clone(),
-                Self::of(naive, child),
-            )
-        });
-        Self {
-            failures: node.failures,
-            last_delay: node.last_delay,
-            children: named.collect(),
-        }
+    /// The present incarnation at a path.
+    pub(crate) fn incarnation(&self, path: &Path) -> Option<u64> {
+        Some(self.nodes[&self.key(path)?].incarnation)
     }
 
-    pub(crate) fn into_children(self) -> BTreeMap<Name, Self> {
-        self.children
-    }
-}
-
-impl Node {
-    pub(crate) fn is_pool(&self) -> bool {
-        self.choices.kind == Kind::Pool
-    }
-
-    pub(crate) fn is_temporary(&self) -> bool {
-        self.choices.restart == Restart::Temporary
-    }
-
-    pub(crate) fn is_healthy_at_start(&self) -> bool {
-        self.is_pool() || self.choices.health == Health::AtStart
-    }
-
-    pub(crate) fn told(&self) -> Option<Told> {
-        self.told.as_ref().map(|(told, _)| *told)
-    }
-
-    pub(crate) fn told_by(&self) -> Path {
-        self.told
-            .as_ref()
-            .map_or_else(|| self.path.clone(), |(_, by)| by.clone())
-    }
-
-    /// What a child hears that is declared now.
-    pub(crate) fn below_is_told(&self) -> Option<Told> {
-        let falls = self.state.has_exited() && self.state != State::Done;
-        self.told()
-            .or_else(|| falls.then_some(Told::Parent))
-            .map(|told| told.max(Told::Parent))
-    }
-
-    /// Ended, or leaked and waited for no longer.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.own == Own::Nothing || self.rung == Rung::Leaked
-    }
-
-    /// Whether it runs, or will.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.own != Own::Nothing || self.state == State::Waiting || self.fall.is_some()
+    /// Finds who has left its fall, what became ready, and which groups have started.
+    pub(crate) fn tidy(&mut self) {
+        self.leave_falls();
+        self.find_ready();
+        self.find_started();
     }
 }

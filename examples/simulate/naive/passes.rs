@@ -1,89 +1,83 @@
-//! What the naive tree does when it goes on: what is due, the GC pass, what starts, what is
-//! forgotten, and whether the tree has ended.
+//! What the naive tree does when it goes on: what is due, the GC pass, what is forgotten, and
+//! whether the tree has ended.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use perennial::tree::{Down, Intent, Outcome, Rung, State};
+use perennial::tree::{Down, OnSpent, Outcome, State, Told};
 
-use crate::naive::{Flaw, Key, Memory, Naive, Own, ROOT};
+use crate::naive::{Flaw, Key, Naive, Node};
+
+/// What becomes due, in the order in which it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Rise(u64),
+    Rung(usize, Key),
+    Start(usize, Key),
+    Stop,
+}
 
 impl Naive {
-    pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        let rungs = self.nodes.values().filter_map(|node| node.next_rung);
-        let dues = self
-            .nodes
-            .values()
-            .filter_map(|node| node.fall.as_ref()?.due);
-        rungs.chain(dues).chain(self.pass_due).min()
+    fn dues(&self) -> Vec<(Duration, Due)> {
+        let mut dues = Vec::new();
+        for (key, node) in &self.nodes {
+            let fall = node.fall.as_ref();
+            dues.extend(fall.and_then(|fall| Some((fall.due?, Due::Rise(fall.number)))));
+            dues.extend(node.next_rung.map(|at| (at, Due::Rung(node.slot, *key))));
+            dues.extend(node.start_due.map(|at| (at, Due::Start(node.slot, *key))));
+        }
+        let deadline = self.stopping.flatten().filter(|_| self.looks_again);
+        dues.extend(deadline.map(|at| (at, Due::Stop)));
+        dues
     }
 
-    /// Does what is due, raises what is ready, starts what waits.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        let dues = self.dues().into_iter().map(|(at, _)| at);
+        dues.chain(self.pass_due).min()
+    }
+
+    /// Does what is due, asks whose turn has come, raises what is ready, starts what waits.
     pub(crate) fn advance(&mut self, now: Duration) {
-        while let Some(key) = self.due_rung(now) {
-            self.climb(key, now);
+        self.pass_time(now);
+        while let Some(due) = self.next_due(now) {
+            match due {
+                Due::Rise(number) => self.launch(number),
+                Due::Rung(_, key) => self.climb(key, now),
+                Due::Start(_, key) => {
+                    self.at(key).start_due = None;
+                    self.condemn(key, now);
+                }
+                Due::Stop => self.release_all(now),
+            }
             self.tidy();
         }
-        for node in self.nodes.values_mut() {
-            if node
-                .fall
-                .as_ref()
-                .is_some_and(|fall| fall.due.is_some_and(|due| due <= now))
-            {
-                node.fall = None;
-            }
-        }
-        self.pass(now);
-        for key in self.nodes.keys().copied().collect::<Vec<_>>() {
-            if self.nodes[&key].state == State::Waiting && self.nodes[&key].fall.is_none() {
-                self.start(key, now);
-            }
-        }
+        // What the pass gives up may have been in somebody's way.
+        while self.take_turns(now) || self.pass(now) {}
+        self.forget();
+        self.start_all(now);
         self.finish();
     }
 
-    pub(crate) fn due_rung(&self, now: Duration) -> Option<Key> {
-        let nodes = self.nodes.iter();
-        let due = nodes.filter_map(|(key, node)| Some((node.next_rung?, node.slot, *key)));
-        due.min().filter(|(at, ..)| *at <= now).map(|(.., key)| key)
+    fn next_due(&self, now: Duration) -> Option<Due> {
+        let due = self.dues().into_iter().min();
+        due.filter(|(at, _)| *at <= now).map(|(_, due)| due)
     }
 
-    pub(crate) fn start(&mut self, key: Key, now: Duration) {
-        let node = self.at(key);
-        node.state = State::Starting;
-        node.own = Own::Code;
-        node.started_at = now;
-        if node.is_healthy_at_start() {
-            self.become_healthy(key, now);
-        }
-    }
-
-    pub(crate) fn finish(&mut self) {
+    fn finish(&mut self) {
         let is_out = self.nodes.values().all(|node| node.is_gone());
         if self.stopping.is_some() && is_out {
             self.ended = Some(self.failure.clone().map_or(Ok(Outcome::Stopped), Err));
-        } else if self.stopping.is_none() && self.is_finished(ROOT) {
+        } else if self.stopping.is_none() && self.is_finished() {
             self.ended = Some(Ok(Outcome::Finished));
+        }
+        if self.ended.is_some() {
+            // The report names them, and nobody waits any more.
+            self.abandoned.clear();
         }
     }
 
-    /// Finds what became ready or may be forgotten, until there is no more of it.
-    pub(crate) fn tidy(&mut self) {
-        self.forget();
-        self.find_ready();
-    }
-
-    pub(crate) fn fallen(&self, number: u64) -> Vec<Key> {
-        let is_in = |key: &Key| {
-            self.nodes[key]
-                .fall
-                .as_ref()
-                .is_some_and(|it| it.number == number)
-        };
-        self.nodes.keys().copied().filter(is_in).collect()
-    }
-
-    /// R7: a fall is ready when every node in it, and all below, has ended.
+    /// R7: a fall is ready when every node in it, and all below, has ended; and what was ordered to
+    /// start also waits for all that fell with it.
     pub(crate) fn find_ready(&mut self) {
         let falls = self.nodes.values().filter_map(|node| node.fall.as_ref());
         let pending = falls
@@ -92,89 +86,96 @@ impl Naive {
         let pending: BTreeSet<_> = pending.collect();
         self.ready.retain(|number| pending.contains(number));
         for number in pending {
-            let fallen = self.fallen(number).into_iter();
-            let mut all = fallen.flat_map(|key| self.subtree(key));
-            let is_ready = all.all(|key| self.nodes[&key].is_gone());
+            let is_out = |key: &Key| self.is_out(*key);
+            let is_ready = self.barrier(number).iter().all(is_out);
             if is_ready && !self.ready.contains(&number) {
                 self.ready.push(number);
             }
         }
     }
 
-    pub(crate) fn pass(&mut self, now: Duration) {
+    /// The members of a fall, and whom else they fell with.
+    fn barrier(&self, number: u64) -> BTreeSet<Key> {
+        let members = self.fallen(number);
+        let fell = members.iter().flat_map(|key| &self.nodes[key].fell_with);
+        let fell: BTreeSet<_> = fell.copied().collect();
+        let fell = self.all(|_, node| fell.contains(&node.incarnation));
+        members.into_iter().chain(fell).collect()
+    }
+
+    /// Raises what is ready, if the pass is due. Says whether it was.
+    fn pass(&mut self, now: Duration) -> bool {
         if self.ready.is_empty() {
             self.pass_due = None;
-            return;
+            return false;
         }
         let due = *self.pass_due.get_or_insert(now + self.settings.gc_interval);
         if due > now {
-            return;
+            return false;
         }
         self.pass_due = None;
         while !self.ready.is_empty() {
             let number = self.ready.remove(0);
-            let fallen = self.fallen(number);
-            let leaks = fallen.iter().any(|key| self.leaks(*key));
-            if leaks && !self.has(Flaw::LeakCanRise) {
-                self.spend(&fallen, now);
-            } else {
-                self.rise(&fallen, now);
+            let leaks = self.barrier(number).into_iter().any(|key| self.leaks(key));
+            let leaks = leaks && !self.has(Flaw::LeakCanRise);
+            let fall = self.fall_of(number);
+            match fall.and_then(|fall| fall.fate) {
+                Some(_) => self.lie_down(number, leaks, now),
+                None if leaks => self.spend_for_leak(number, now),
+                None => self.rise(number, now),
             }
             self.tidy();
         }
+        true
     }
 
-    pub(crate) fn leaks(&self, key: Key) -> bool {
-        self.subtree(key)
-            .into_iter()
-            .any(|key| self.nodes[&key].rung == Rung::Leaked)
-    }
-
-    /// R10: a leak in a fall is a spent budget.
-    pub(crate) fn spend(&mut self, fallen: &[Key], now: Duration) {
-        let fall = self.nodes[&fallen[0]].fall.as_ref();
-        let top = fall.expect("it has fallen").top;
-        for key in fallen {
-            let node = self.at(*key);
-            node.fall = None;
-            if *key == top || node.state == State::Dead {
-                node.state = State::Down;
-                node.down = Some(Down::Leaked);
+    /// R9: the fall is Down as a whole. But who was ordered to start since does that now.
+    fn lie_down(&mut self, number: u64, leaks: bool, now: Duration) {
+        let fall = self.fall_of(number);
+        let Some(fate) = fall.and_then(|fall| fall.fate) else {
+            return;
+        };
+        let members = self.fallen(number);
+        let parent = self.nodes[&members[0]].parent;
+        for key in members {
+            self.at(key).fall = None;
+            match self.nodes[&key].state {
+                State::Down => {}
+                State::Waiting if !leaks => self.reset(key),
+                _ => self.at(key).put_down(fate.reason),
             }
         }
-        self.escalate(top, now);
+        if let Some((_, cause)) = fate.escalates {
+            self.escalate_to(parent, cause, now);
+        }
     }
 
-    /// R7, R8: what was below is dropped, and all of the fall wait for the longest draw.
-    pub(crate) fn rise(&mut self, fallen: &[Key], now: Duration) {
-        let mut due = now;
-        for key in fallen {
-            let node = self.at(*key);
-            due = due.max(node.fall.as_ref().expect("it has fallen").not_before);
-            if node.state == State::Dead {
-                node.last_delay = node.choices.backoff().nominal(node.failures);
-                due = due.max(now + node.last_delay);
+    /// R10: a leak in a fall is a spent budget of its top.
+    fn spend_for_leak(&mut self, number: u64, now: Duration) {
+        let Some(fall) = self.fall_of(number) else {
+            return;
+        };
+        let fallen = self.fallen(number);
+        // Who was ordered to stop answers for nothing.
+        let left = fallen.iter().copied();
+        let left: Vec<_> = left
+            .filter(|key| !self.nodes[key].is_terminated())
+            .collect();
+        let is_top = |key: &&Key| **key == fall.top;
+        let is_open = |key: &&Key| self.nodes[*key].is_open;
+        let top = left.iter().find(is_top);
+        let top = top.or_else(|| left.iter().find(is_open));
+        let Some(top) = top.or_else(|| left.first()).copied() else {
+            return self.rise(number, now);
+        };
+        for key in &fallen {
+            if *key == top || self.nodes[key].is_open {
+                self.at(*key).put_down(Down::Leaked);
             }
         }
-        for key in fallen {
-            let memory = Memory::of(self, *key);
-            self.discard_below(*key);
-            let incarnation = self.number();
-            let node = self.at(*key);
-            node.incarnation = incarnation;
-            node.memory = memory.into_children();
-            node.state = State::Waiting;
-            node.down = None;
-            node.told = None;
-            node.intent = Intent::Nothing;
-            node.is_condemned = false;
-            node.rung = Rung::None;
-            node.healthy_at = None;
-            let fall = node.fall.as_mut().expect("it has fallen");
-            fall.due = Some(due);
-            if due <= now {
-                node.fall = None;
-            }
+        self.spend(top, now, Down::Leaked);
+        if self.nodes[&top].choices.policy.on_spent == OnSpent::StayDown {
+            self.lie_down(number, true, now);
         }
     }
 
@@ -184,34 +185,30 @@ impl Naive {
         }
     }
 
-    /// R6, R13: what is below a Down node is discarded when all of that has ended, and so is a
-    /// Done or Down child of a pool.
-    pub(crate) fn forget(&mut self) {
-        let over = |key: &Key| {
-            let is_alive = |key: Key| self.nodes[&key].is_alive();
-            !self.subtree(*key).into_iter().any(is_alive)
-        };
-        let has_left = |key: &Key| matches!(self.nodes[key].state, State::Down | State::Done);
-        let over: Vec<_> = self
-            .nodes
-            .keys()
-            .copied()
-            .filter(has_left)
-            .filter(over)
-            .collect();
+    /// R6, R13, R16: at the end of a batch what is below a Down node is discarded, if all of that has
+    /// ended; and so is a Done or Down child of a pool, and who was ordered to go.
+    fn forget(&mut self) {
+        let over = self.all(|key, node| {
+            let is_over = matches!(node.state, State::Down | State::Done);
+            is_over && self.is_out(key) && !self.leaks(key)
+        });
         for key in over {
             let Some(node) = self.nodes.get(&key) else {
                 continue;
             };
             let is_down = node.state == State::Down;
-            let is_done = node.state == State::Done && !self.has(Flaw::DonePoolChildStays);
-            let in_pool = node
-                .parent
-                .is_some_and(|parent| self.nodes[&parent].is_pool());
-            if is_down && !self.has(Flaw::DownKeepsItsChildren) || is_done && in_pool {
+            // What is done because of its significant children has nothing left below it, either.
+            let is_over = is_down || node.told() == Some(Told::Significant);
+            let parent = node.parent.map(|parent| &self.nodes[&parent]);
+            let has_left = parent.is_some_and(Node::is_pool)
+                && (is_down || !self.has(Flaw::DonePoolChildStays));
+            let is_removed = is_down && node.told() == Some(Told::Remove);
+            let goes = has_left || is_removed && !self.has(Flaw::RemovedStays);
+            let goes = goes && !node.rises();
+            if is_over && !self.has(Flaw::DownKeepsItsChildren) || goes {
                 self.discard_below(key);
             }
-            if in_pool && (is_down || is_done) {
+            if goes {
                 self.nodes.remove(&key);
             }
         }

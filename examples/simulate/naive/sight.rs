@@ -3,40 +3,35 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use perennial::Path;
 use perennial::tree::State;
 
 use crate::naive::compare::Seen;
-use crate::naive::{Key, Naive, Node, Own};
+use crate::naive::{Key, Naive, Own};
 
 impl Naive {
     /// R11.
-    pub(crate) fn is_finished(&self, key: Key) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
+        self.nodes.keys().all(|key| self.is_over(*key))
+    }
+
+    /// Nothing more happens to it by itself, and nothing is waited for.
+    fn is_over(&self, key: Key) -> bool {
         let node = &self.nodes[&key];
-        let below = self.children(key);
-        match node.state {
-            State::Down => self
-                .subtree(key)
-                .into_iter()
-                .all(|key| self.nodes[&key].is_gone()),
-            State::Done => node.is_gone() && below.into_iter().all(|key| self.is_finished(key)),
+        let is_over = match node.state {
+            State::Done => true,
+            // Its fall may have something left to do.
+            State::Down => node.fall.is_none(),
+            State::Dead | State::Canceled => self.is_taken(key),
             _ => false,
-        }
+        };
+        is_over && node.is_gone()
     }
 
     /// R12.
     pub(crate) fn is_settled(&self, key: Key) -> bool {
         let node = &self.nodes[&key];
-        match node.state {
-            State::Healthy => true,
-            State::Done | State::Down => node.is_gone(),
-            _ => self.is_below_down(key) && node.is_gone(),
-        }
-    }
-
-    pub(crate) fn is_below_down(&self, key: Key) -> bool {
-        let parent = self.nodes[&key].parent;
-        parent.is_some_and(|key| self.nodes[&key].state == State::Down || self.is_below_down(key))
+        let serves = node.state == State::Healthy && node.told.is_none();
+        serves || self.is_over(key)
     }
 
     pub(crate) fn is_all_settled(&self) -> bool {
@@ -47,8 +42,8 @@ impl Naive {
     pub(crate) fn is_ready(&self) -> bool {
         let runs = self.stopping.is_none() && self.ended.is_none();
         let mut nodes = self.nodes.iter();
-        let is_ready = |key: &Key| self.nodes[key].state == State::Down || self.is_below_down(*key);
-        runs && nodes.all(|(key, node)| node.was_ready || is_ready(key))
+        runs && nodes
+            .all(|(key, node)| node.was_ready || node.state == State::Down || self.is_taken(*key))
     }
 
     /// Each node before its children, as the core shows them.
@@ -60,35 +55,33 @@ impl Naive {
         let mut seen = Vec::with_capacity(self.nodes.len());
         let mut next = below.remove(&None).unwrap_or_default();
         while let Some(key) = next.pop() {
-            seen.push(self.nodes[&key].seen(now));
+            seen.push(self.node_seen(key, now));
             next.append(&mut below.remove(&Some(key)).unwrap_or_default());
         }
         seen
     }
 
-    /// The present incarnation at a path.
-    pub(crate) fn incarnation(&self, path: &Path) -> Option<u64> {
-        let found = self.nodes.values().find(|node| node.path == *path);
-        found.map(|node| node.incarnation)
-    }
-}
-
-impl Node {
-    fn seen(&self, now: Duration) -> Seen {
-        let due = self.fall.as_ref().and_then(|fall| fall.due);
+    fn node_seen(&self, key: Key, now: Duration) -> Seen {
+        let node = &self.nodes[&key];
+        let due = node.fall.as_ref().and_then(|fall| fall.due);
+        let abandoned = self.abandoned.iter();
         Seen {
-            path: self.path.clone(),
-            state: self.state,
-            down: self.down.filter(|_| self.state == State::Down),
-            told: self.told.clone(),
-            rung: self.rung,
-            runs: self.own == Own::Code,
-            ending: match self.own {
+            path: node.path.clone(),
+            state: node.state,
+            wait: Some(node.wait).filter(|_| node.state == State::Waiting),
+            down: node.down.filter(|_| node.state == State::Down),
+            told: node.told.clone(),
+            rung: node.rung,
+            runs: node.own == Own::Code,
+            ending: match node.own {
                 Own::Owned(left) => left,
                 Own::Nothing | Own::Code => 0,
             },
-            attempt: self.failures + 1,
+            attempt: node.failures + 1,
+            restarts: node.restarts,
             due: due.map(|due| due.saturating_sub(now)),
+            budgets: self.budgets(key, now),
+            abandoned: abandoned.filter(|(_, path)| *path == node.path).count(),
         }
     }
 }
