@@ -36,8 +36,8 @@ pub struct Core {
     /// Nodes whose turn to be asked may have come, each with what it waited for. Bounded by one
     /// entry a node that was told to stop.
     pub(super) turns: VecDeque<(usize, Id)>,
-    /// Nodes that are out and have something that nobody needs any more. Bounded by the changes of a
-    /// batch.
+    /// Nodes that are out and have something that nobody needs any more. Bounded by the changes of
+    /// a batch.
     pub(super) removals: VecDeque<Id>,
     /// Falls that the next pass raises. Bounded by one entry a fall.
     pub(super) ready: Ready,

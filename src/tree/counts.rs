@@ -124,9 +124,9 @@ impl Core {
         }
     }
 
-    /// Notes what nobody needs any more: what is below a node that is over, a node that was removed,
-    /// and an ended child of a pool (R6, R13). It is dropped at the end of the batch, as it may be in
-    /// the middle of what is done about it.
+    /// Notes what nobody needs any more: what is below a node that is over, a node that was
+    /// removed, and an ended child of a pool (R6, R13). It is dropped at the end of the batch, as
+    /// it may be in the middle of what is done about it.
     pub(super) fn tidy(&mut self, slot: usize) {
         let node = &self.nodes[slot];
         if !node.is_out || node.leaks > 0 {
