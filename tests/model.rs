@@ -155,7 +155,8 @@ fn the_core_agrees_with_the_rules_in_every_history() {
 
 #[test]
 fn a_wrong_reading_of_the_rules_is_noticed() {
-    // R4, R5, R6, R8, R9, R10, R10b, R10c, R11, R13, R16. A comparison that cannot fail is a defect.
+    // R4, R5, R6, R8, R9, R10, R10b, R10c, R11, R13, R16. A comparison that cannot fail is a
+    // defect.
     for flaw in naive::FLAWS {
         assert!(
             is_noticed(Planted::Flaw(flaw), ""),

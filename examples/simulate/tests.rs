@@ -76,7 +76,8 @@ fn noticed(planted: Planted, reason: &str) -> Option<Box<Broken>> {
 #[test]
 fn the_core_keeps_the_laws_in_every_world() {
     // L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, R13,
-    // R10b, R10c, R14, R16. And it agrees with the naive tree. Two worlds are drawn, the others always the same.
+    // R10b, R10c, R14, R16. And it agrees with the naive tree. Two worlds are drawn, the others
+    // are always the same.
     let drawn = RandomState::new().hash_one(0) >> 32;
     for seed in (0..WORLDS).chain([drawn, drawn * COMPARED_ONE_IN]) {
         if let Err(broken) = play_seed(seed, Trial::of(seed, FAULTS)) {
@@ -122,7 +123,8 @@ fn a_lie_about_what_the_core_did_breaks_its_law() {
 
 #[test]
 fn a_wrong_reading_of_the_rules_is_noticed() {
-    // R4, R5, R6, R8, R9, R10, R10b, R10c, R11, R13, R16. A comparison that cannot fail is a defect.
+    // R4, R5, R6, R8, R9, R10, R10b, R10c, R11, R13, R16. A comparison that cannot fail is a
+    // defect.
     for flaw in FLAWS {
         let broken = noticed(Planted::Flaw(flaw), "");
         assert!(broken.is_some(), "{flaw:?} is not noticed");

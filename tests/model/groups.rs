@@ -30,7 +30,10 @@ pub(crate) fn barrier(
         if node.wait == Some(Wait::Ending) {
             continue;
         }
-        for other in members(before, node) {
+        let is_first = |other: &&NodeSnapshot| other.path == node.path;
+        let has_others = options.strategy == Strategy::RestForOne;
+        // What comes before it may belong to another fall.
+        for other in members(before, node).skip_while(|it| has_others && !is_first(it)) {
             match event.what {
                 What::RestartScheduled { due, .. } => {
                     rises_with(event, due, other, events)?;

@@ -168,7 +168,7 @@ impl Laws {
                 self.open.remove(&path);
                 Ok(())
             }
-            // Going down and escalating are one answer, but it may have been ordered to start since.
+            // Going down and escalating are one answer; it may have been ordered to start since.
             What::Escalated { .. } => matches!(event.state, State::Down | State::Waiting)
                 .then_some(())
                 .ok_or_else(|| format!("L3: {path} escalates and is not down")),

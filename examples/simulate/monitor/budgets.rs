@@ -117,7 +117,7 @@ impl Monitor<'_> {
         }
     }
 
-    /// Notes when it died, in the time of each budget. Whether a restart answers that is seen later.
+    /// Notes when it died, in the time of each budget. Whether a restart answers is seen later.
     pub(super) fn died(&mut self, spot: Spot) {
         let (now, meters) = (self.now, &self.meters);
         let parent = self.world.places[spot].parent;

@@ -41,9 +41,13 @@ impl Monitor<'_> {
             return Err(format!("R6: {} fall, not {members}: {event}", fallen.len()));
         }
         let stays_down = event.state == State::Down;
+        self.falls += 1;
         for member in fallen {
-            self.nodes[member].falls = true;
-            self.nodes[member].stays_down |= stays_down;
+            self.join(member);
+            let node = &mut self.nodes[member];
+            (node.falls, node.fall) = (true, self.falls);
+            node.is_top = member == spot;
+            node.stays_down |= stays_down;
         }
         Ok(())
     }
@@ -63,29 +67,50 @@ impl Monitor<'_> {
     /// R9: what falls with who stays down does so, too.
     pub(super) fn budget_spent(&mut self, spot: Spot) {
         let stays = self.choices(spot).policy.on_spent == OnSpent::StayDown;
-        if !self.nodes[spot].falls || !stays {
-            return;
-        }
-        let members = self.group(spot).map(|(_, members)| members);
-        for member in members.unwrap_or_default() {
-            self.nodes[member].stays_down |= self.nodes[member].falls;
+        let fall = self.nodes[spot].left;
+        let falls = |node: &&mut Node| stays && fall > 0 && node.fall == fall;
+        for node in self.nodes.iter_mut().filter(falls) {
+            node.stays_down = true;
         }
     }
 
     pub(super) fn others_fall(&self, spot: Spot) -> bool {
-        let members = self.group(spot).map(|(_, members)| members);
-        let falls = |member: Spot| {
-            let node = &self.nodes[member];
-            node.falls && node.state != State::Down && member != spot
-        };
-        members.unwrap_or_default().into_iter().any(falls)
+        let fall = self.nodes[spot].fall;
+        let mut others = self.nodes.iter().enumerate();
+        others.any(|(other, node)| {
+            other != spot && fall > 0 && node.fall == fall && node.state != State::Down
+        })
     }
 
+    /// Who is down has left its fall; the last one to be so ends that.
     pub(super) fn has_lain_down(&mut self, spot: Spot) {
+        let (fall, is_over) = (self.nodes[spot].fall, !self.others_fall(spot));
+        for (other, node) in self.nodes.iter_mut().enumerate() {
+            if other == spot || is_over && fall > 0 && node.fall == fall {
+                (node.falls, node.stays_down, node.fall) = (false, false, 0);
+            }
+        }
         let node = &mut self.nodes[spot];
-        (node.falls, node.stays_down, node.starts_alone) = (false, false, false);
+        (node.starts_alone, node.left) = (false, fall);
         if node.own == Own::Nothing {
             node.due = None;
+        }
+    }
+
+    /// All that had fallen with a member before, and waits with it, belongs to the newest fall.
+    fn join(&mut self, member: Spot) {
+        let Node {
+            fall, rose, state, ..
+        } = self.nodes[member];
+        let number = self.falls;
+        for node in &mut self.nodes {
+            let falls = fall > 0 && node.fall == fall;
+            let waits = state == State::Waiting && node.state == State::Waiting;
+            let waits = waits && !node.is_launched;
+            if falls || waits && rose > 0 && node.rose == rose {
+                (node.falls, node.fall) = (true, number);
+                node.is_top = false;
+            }
         }
     }
 
@@ -93,12 +118,9 @@ impl Monitor<'_> {
     /// is done in order.
     pub(super) fn barrier(&self) -> Result<(), String> {
         for spot in &self.touched {
-            let Some((options, group)) = self.group(*spot) else {
+            let Some((_, group)) = self.group(*spot) else {
                 continue;
             };
-            if options.options.strategy == Strategy::OneForOne {
-                continue;
-            }
             let top = &self.nodes[*spot];
             if top.starts_alone || top.alone_in == self.step {
                 continue;
@@ -108,12 +130,8 @@ impl Monitor<'_> {
                 let node = &self.nodes[member];
                 let rises = top.scheduled_in == self.step;
                 let is_late = rises && !self.rises_with(top, node);
-                let waits = node.state == State::Waiting && !node.starts_alone;
-                let is_left = top.started_in == self.step
-                    && waits
-                    && node.scheduled_in == top.scheduled_in
-                    && !in_order;
-                if is_late || is_left {
+                let starts = top.started_in == self.step && !in_order;
+                if is_late || starts && is_left(top, node) {
                     let (one, other) = (self.place(*spot), self.place(member));
                     return Err(format!("L5: {one} rises or starts without {other}"));
                 }
@@ -122,16 +140,16 @@ impl Monitor<'_> {
         Ok(())
     }
 
-    /// Whether a member of the same group rises in this step, too, if it has fallen; at the same
-    /// time.
+    /// Whether a member of the same fall rises in this step, too, at the same time.
     fn rises_with(&self, top: &Node, node: &Node) -> bool {
-        if node.scheduled_in != self.step {
-            let has_fallen = node.falls && !node.stays_down && node.state != State::Down;
-            return !has_fallen || node.is_terminated || node.starts_alone;
+        if node.rose == top.rose && node.scheduled_in == self.step {
+            let has_started = top.started_in == self.step || node.started_in == self.step;
+            // Who was put down since has no time any more.
+            let is_down = top.state == State::Down || node.state == State::Down;
+            return has_started || is_down || node.due == top.due;
         }
-        let has_started = top.started_in == self.step || node.started_in == self.step;
-        let is_alone = node.starts_alone || node.alone_in == self.step;
-        has_started || is_alone || node.due == top.due
+        let is_left = top.rose > 0 && node.fall == top.rose && node.state != State::Down;
+        !is_left || node.is_terminated || node.starts_alone
     }
 
     /// The nearest member before it that rose with it and is not down, in a group that starts in
@@ -142,14 +160,9 @@ impl Monitor<'_> {
         let nearest = before
             .filter(|member| self.nodes[*member].state != State::Down)
             .last()?;
-        let epoch = self.nodes[spot].scheduled_in;
-        let (group, _) = self.group(spot)?;
-        // Two may rise in one step, each alone.
-        let rise_alone = epoch > 0 && group.options.strategy == Strategy::OneForOne;
-        let node = &self.nodes[nearest];
-        let was_alone = node.alone_in > 0 && node.alone_in == node.started_in;
-        let is_alone = node.starts_alone || was_alone;
-        let rose_together = !rise_alone && !is_alone && node.scheduled_in == epoch;
+        let (node, other) = (&self.nodes[spot], &self.nodes[nearest]);
+        let is_alone = other.starts_alone || other.rose != node.rose;
+        let rose_together = !is_alone && other.scheduled_in == node.scheduled_in;
         rose_together.then_some(nearest)
     }
 
@@ -192,13 +205,10 @@ impl Monitor<'_> {
             self.in_order(spot).unwrap_or_default()
         };
         let is_taken = self.is_taken(spot);
-        let group = self.group(spot).map(|(group, _)| group.options.strategy);
-        let falls_together = group.is_some_and(|strategy| strategy != Strategy::OneForOne);
         let incarnation = |it: Spot| self.declared_in[it];
         let lives = |it: &Spot| {
             let other = &self.nodes[*it];
-            let same_fall = node.falls && other.falls && other.stays_down == node.stays_down;
-            let falls = is_taken || same_fall && falls_together && other.group == node.group;
+            let falls = is_taken || node.fall > 0 && other.fall == node.fall;
             incarnation(*it) > incarnation(spot) && other.is_there && falls && other.living > 0
         };
         let mut later = later.into_iter().filter(lives);
@@ -231,4 +241,10 @@ impl Monitor<'_> {
         let may_end = above.any(|above| self.nodes[above].may_end);
         self.nodes[spot].falls || self.is_taken(spot) || may_end
     }
+}
+
+/// Whether a member of the same rise waits.
+fn is_left(top: &Node, node: &Node) -> bool {
+    let rose_together = node.rose == top.rose && node.scheduled_in == top.scheduled_in;
+    node.state == State::Waiting && !node.starts_alone && rose_together
 }

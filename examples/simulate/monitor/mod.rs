@@ -44,6 +44,8 @@ pub(crate) struct Monitor<'a> {
     /// When which place must have moved on; what did is passed over.
     dues: BinaryHeap<Reverse<(Duration, Spot)>>,
     step: u64,
+    /// Counts falls.
+    falls: u64,
     now: Duration,
     open: usize,
     leaked: usize,
@@ -75,6 +77,7 @@ impl<'a> Monitor<'a> {
             world,
             dues: BinaryHeap::new(),
             step: 0,
+            falls: 0,
             now: Duration::ZERO,
             open: 0,
             leaked: 0,

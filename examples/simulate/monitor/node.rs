@@ -23,6 +23,15 @@ pub(super) struct Node {
     pub(super) told: Option<Told>,
     /// It belongs to a fall that has not been reset.
     pub(super) falls: bool,
+    /// Which one, and which the last one was that it rose with; 0 for none.
+    pub(super) fall: u64,
+    pub(super) rose: u64,
+    /// Which one it belonged to when it went down.
+    pub(super) left: u64,
+    /// An order lets it start in the next pass.
+    pub(super) is_launched: bool,
+    /// It is the one that fell by itself.
+    pub(super) is_top: bool,
     /// And that stays down.
     pub(super) stays_down: bool,
     /// It was ordered to stop, and not to start since (L2).
@@ -62,6 +71,11 @@ impl Node {
             state: State::Waiting,
             told: None,
             falls: false,
+            fall: 0,
+            rose: 0,
+            left: 0,
+            is_launched: false,
+            is_top: false,
             stays_down: false,
             is_terminated: false,
             starts_alone: false,

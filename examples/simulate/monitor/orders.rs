@@ -1,6 +1,6 @@
 //! Orders, and what holds for a place since its last start (R16).
 
-use perennial::tree::{OrderKind, State};
+use perennial::tree::{OrderKind, Rung, State};
 
 use crate::choices::Choices;
 use crate::monitor::Monitor;
@@ -22,15 +22,16 @@ impl Monitor<'_> {
         }
     }
 
-    /// All that rose with it is due now.
+    /// All that rose with it is due now, and starts in the next pass, whoever falls before.
     fn hurry(&mut self, to: Spot) {
-        let (group, epoch) = (self.nodes[to].group, self.nodes[to].scheduled_in);
-        let parent = self.world.places[to].parent;
+        let rose = self.nodes[to].rose;
         for (spot, node) in self.nodes.iter_mut().enumerate() {
-            let is_member = group.is_some() && node.group == group;
-            let rose = spot == to || is_member && node.scheduled_in == epoch;
-            if rose && self.world.places[spot].parent == parent && node.state == State::Waiting {
-                node.due = Some(self.now);
+            let rose_together = spot == to || rose > 0 && node.rose == rose;
+            // What waits for an end has no time but that of its next rung.
+            let waits = node.state == State::Waiting && node.rung == Rung::None;
+            if rose_together && waits {
+                node.due = node.due.map(|_| self.now);
+                node.is_launched = true;
             }
         }
     }

@@ -37,7 +37,8 @@ impl Monitor<'_> {
         let node = &mut self.nodes[spot];
         (node.told, node.falls, node.rung) = (None, false, Rung::None);
         (node.due, node.scheduled_in) = (Some(due), self.step);
-        (node.stays_down, node.may_end) = (false, false);
+        (node.stays_down, node.may_end, node.is_launched) = (false, false, false);
+        node.rose = std::mem::take(&mut node.fall);
         self.meters.begin_children(spot);
         let node = &self.nodes[spot];
         if node.children > 0 || node.living > 0 {

@@ -101,8 +101,8 @@ impl Monitor<'_> {
     pub(super) fn rises_after_leak(&self, spot: Spot) -> bool {
         let node = &self.nodes[spot];
         let is_raised = self.choices(spot).restart != Restart::Temporary && !node.is_terminated;
-        // Who was told by its group and is the only one left has no fall any more.
-        let is_pending = node.told != Some(Told::Group) || self.others_fall(spot);
+        // Of the others, whoever is left alone has no fall any more.
+        let is_pending = node.is_top || self.others_fall(spot);
         node.falls && node.state == State::Down && is_raised && is_pending
     }
 

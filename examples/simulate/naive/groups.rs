@@ -25,14 +25,14 @@ impl Naive {
         starts && self.is_in_order(key) && node.healthy_at.is_none() && fails
     }
 
-    /// The start phase of a group is over when all members that are not down were healthy once.
+    /// The start phase of a group is over when all members were healthy, done or down once.
     pub(crate) fn find_started(&mut self) {
         for number in self.groups.keys().copied().collect::<Vec<_>>() {
             let mut members = self
                 .nodes
                 .values()
                 .filter(|node| node.group == Some(number));
-            if members.all(|node| node.was_up || node.state == State::Down)
+            if members.all(|node| node.was_up)
                 && let Some(group) = self.groups.get_mut(&number)
             {
                 group.has_started = true;

@@ -49,7 +49,7 @@ pub(crate) const ROOT: Key = 1;
 pub(crate) struct Group {
     pub(crate) options: GroupOptions,
     pub(crate) window: Option<Window>,
-    /// All members that were not down had been healthy or done once, so its start phase is over.
+    /// All members were healthy, done or down once, so its start phase is over.
     pub(crate) has_started: bool,
 }
 

@@ -86,7 +86,7 @@ pub(crate) struct Node {
     pub(crate) started_at: Duration,
     pub(crate) healthy_at: Option<Duration>,
     pub(crate) was_ready: bool,
-    /// It was healthy or done once.
+    /// It was healthy, done or down once.
     pub(crate) was_up: bool,
     pub(crate) window: Option<Window>,
     pub(crate) children_window: Option<Window>,
@@ -219,7 +219,7 @@ impl Node {
 
     pub(crate) fn put_down(&mut self, reason: Down) {
         self.state = State::Down;
-        self.was_up = true; // KNOWN 21
+        self.was_up = true;
         self.down = Some(reason);
         self.is_open = false;
     }

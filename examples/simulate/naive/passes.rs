@@ -185,8 +185,8 @@ impl Naive {
         }
     }
 
-    /// R6, R13, R16: at the end of a batch what is below a Down node is discarded, if all of that has
-    /// ended; and so is a Done or Down child of a pool, and who was ordered to go.
+    /// R6, R13, R16: at the end of a batch what is below a Down node is discarded, if all of that
+    /// has ended; and so is a Done or Down child of a pool, and who was ordered to go.
     fn forget(&mut self) {
         let over = self.all(|key, node| {
             let is_over = matches!(node.state, State::Down | State::Done);
