@@ -224,24 +224,12 @@ impl Player<'_> {
         let Some(place) = self.seats[to].place else {
             return Ok(false);
         };
-        if order == OrderKind::Remove && !self.may_be_removed(to) {
-            return Ok(false);
-        }
         self.note(format_args!(
             "{} is ordered to {order}",
             self.world.places[to].path
         ));
         self.tell(Fact::Ordered { to, order }, Call::Order(place, order))?;
         Ok(true)
-    }
-
-    /// Who falls with others is not removed here: if it leaks, and the leak ends while the fall is
-    /// pending, the core forgets it when the fall is over, and the rules when it is out.
-    fn may_be_removed(&self, to: Spot) -> bool {
-        let view = self.seats[to].place.and_then(|place| self.core.view(place));
-        let serves = view.is_some_and(|view| view.state.is_live());
-        let mut groups = self.world.groups.iter();
-        serves && !groups.any(|group| group.members.contains(&to))
     }
 
     fn reconfigure(&mut self, to: Spot) -> Result<bool, String> {

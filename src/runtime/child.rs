@@ -169,7 +169,7 @@ impl Child {
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         let (address, question) = (self.address.clone(), question(reply));
-        self.shared.mailbox.tell(Message::Ask { address, question });
+        self.shared.tell(Message::Ask { address, question });
         self.shared.mailbox.answer(answer).await
     }
 }

@@ -171,7 +171,7 @@ impl Life {
         let mut ledger = self.ledger();
         ledger.owned.remove(&key);
         if ledger.stage == Stage::Returned && ledger.owned.is_empty() {
-            self.shared.mailbox.tell(Message::Ended(self.id()));
+            self.shared.tell(Message::Ended(self.id()));
         }
     }
 

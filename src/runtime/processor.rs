@@ -111,11 +111,13 @@ impl Processor {
         while next == Next::Go {
             self.answer();
             self.timer.set(self.core.next_deadline());
+            self.shared.turn();
             tokio::select! {
                 biased;
                 _ = self.inbox.recv_many(&mut batch, BATCH) => {}
                 () = self.timer.ring() => {}
             }
+            self.shared.turn();
             let is_full = batch.len() == BATCH;
             let now = self.timer.now();
             let mut heard = batch.drain(..);

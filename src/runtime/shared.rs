@@ -1,13 +1,24 @@
 //! What the processor, the contexts and the handles of one tree share.
 
-use std::sync::Arc;
+use std::cell::Cell;
 
 use crate::runtime::events::Observers;
 use crate::runtime::interpose::Interpose;
 use crate::runtime::mailbox::{Mailbox, Message, Payload};
 use crate::runtime::panics::{self, Hook};
-use crate::runtime::sync::{AtomicBool, Handle, Mutex, Notify, OnceLock, Ordering};
+use crate::runtime::sync::{
+    AtomicBool, AtomicU64, Handle, Mutex, OnceLock, Ordering, RuntimeFlavor, thread_local,
+};
+use crate::runtime::task;
 use crate::tree::Snapshot;
+
+/// Counts trees.
+static TREES: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    /// For which tree's processor, and in which of its waits, this thread has made way last.
+    static LAST_WAIT: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
 
 /// What the processor, the contexts and the handles of one tree share.
 pub(crate) struct Shared {
@@ -22,8 +33,12 @@ pub(crate) struct Shared {
     /// What a panic threw that the caller of `run()` is to meet.
     thrown: Mutex<Option<Payload>>,
     is_abandoned: AtomicBool,
-    /// Wakes the task that makes way for the processor; see [`Shared::say`].
-    bell: Notify,
+    /// Tells this tree from all others of the process.
+    number: u64,
+    /// Odd while the processor waits; see [`Shared::say`].
+    waits: AtomicU64,
+    /// Whether the runtime has workers that keep tasks for themselves.
+    has_workers: bool,
 }
 
 impl Shared {
@@ -33,16 +48,20 @@ impl Shared {
         interpose: Option<Interpose>,
         children_max: usize,
     ) -> Self {
+        let runtime = Handle::current();
+        let has_workers = !matches!(runtime.runtime_flavor(), RuntimeFlavor::CurrentThread);
         Self {
             mailbox,
-            runtime: Handle::current(),
+            runtime,
             observers,
             interpose,
             children_max,
             last: OnceLock::new(),
             thrown: Mutex::new(None),
             is_abandoned: AtomicBool::new(false),
-            bell: Notify::new(),
+            number: TREES.fetch_add(1, Ordering::Relaxed),
+            waits: AtomicU64::new(0),
+            has_workers,
         }
     }
 
@@ -50,18 +69,28 @@ impl Shared {
     ///
     /// A worker of tokio's multi-thread runtime keeps the task that it woke last for itself, and no
     /// other worker can take it. If the code went on to block its thread, the processor would stand
-    /// still with it. So another task is woken after the processor, and takes that place.
+    /// still with it. So another task is started after the processor was woken, and takes that place:
+    /// once for each time that the processor waits, and on each thread that may have woken it.
     pub(crate) fn say(&self, message: Message) -> Result<(), Message> {
         let said = self.mailbox.send(message);
-        self.bell.notify_one();
+        // Read after the message was sent: whoever has woken the processor sees that it waited.
+        let wait = self.waits.load(Ordering::Acquire);
+        let is_waiting = !wait.is_multiple_of(2);
+        let this = (self.number, wait);
+        if is_waiting && self.has_workers && LAST_WAIT.replace(this) != this {
+            task::make_way(&self.runtime);
+        }
         said
     }
 
-    /// Takes the place of the processor whenever something was said.
-    pub(crate) async fn make_way(self: Arc<Self>) {
-        loop {
-            self.bell.notified().await;
-        }
+    /// As [`say`](Self::say), for what nobody needs to hear if the tree has ended.
+    pub(crate) fn tell(&self, message: Message) {
+        drop(self.say(message));
+    }
+
+    /// Notes that the processor is about to wait, or has waited.
+    pub(crate) fn turn(&self) {
+        self.waits.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether the last handle is gone: nothing of the tree is polled any more.

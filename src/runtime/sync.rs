@@ -27,5 +27,7 @@ pub(crate) use {
     tokio_util::task::AbortOnDropHandle,
 };
 pub(crate) use {
-    std::sync::atomic::Ordering, tokio::runtime::RuntimeFlavor, tokio::sync::broadcast,
+    std::sync::atomic::{AtomicU64, Ordering},
+    tokio::runtime::RuntimeFlavor,
+    tokio::sync::broadcast,
 };

@@ -17,7 +17,7 @@ use crate::runtime::interpose::Run;
 use crate::runtime::mailbox::Payload;
 use crate::runtime::panics;
 use crate::runtime::shared::Shared;
-use crate::runtime::sync::{AbortHandle, AbortOnDropHandle, Handle, RuntimeFlavor, oneshot};
+use crate::runtime::sync::{AbortHandle, AbortOnDropHandle, Handle, oneshot};
 
 /// Spawns a task. Whoever calls this owns it: the processor, or an incarnation.
 pub(super) fn spawn(
@@ -27,8 +27,13 @@ pub(super) fn spawn(
     runtime.spawn(future).abort_handle()
 }
 
-/// Spawns the processor, with the task that hears signals, if one does, and on a multi-thread
-/// runtime the task that makes way for it.
+/// Takes the place that a worker keeps for the task it woke last, so that other workers can take
+/// that task; see [`Shared::say`].
+pub(super) fn make_way(runtime: &Handle) {
+    drop(runtime.spawn(std::future::ready(())));
+}
+
+/// Spawns the processor, with the task that hears signals, if one does.
 ///
 /// A panic of the processor is a fault of this crate: whoever awaits the tree's end meets it, and
 /// no code of the tree is polled any more.
@@ -38,14 +43,9 @@ pub(super) fn spawn_processor(
     signals: Option<impl Future<Output = ()> + Send + 'static>,
 ) {
     let runtime = shared.runtime.clone();
-    let way = match runtime.runtime_flavor() {
-        RuntimeFlavor::CurrentThread => None,
-        _ => Some(runtime.spawn(shared.clone().make_way())),
-    };
-    let way = way.map(AbortOnDropHandle::new);
     let signals = signals.map(|signals| AbortOnDropHandle::new(runtime.spawn(signals)));
     spawn(&runtime, async move {
-        let _end_with_it = (way, signals);
+        let _ends_with_it = signals;
         if let Err(payload) = AssertUnwindSafe(processor).catch_unwind().await {
             shared.abandon();
             shared.throw(payload);

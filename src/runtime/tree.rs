@@ -37,7 +37,7 @@ impl Drop for Handle {
         if self.outcome.borrow().is_none() {
             // Told first: what ends because it is not polled again ends after that, so nothing
             // answers its end by starting it again.
-            self.shared.mailbox.tell(Message::Abandoned);
+            self.shared.tell(Message::Abandoned);
             self.shared.abandon();
         }
     }
@@ -69,7 +69,7 @@ impl Tree {
     }
 
     fn tell_stop(&self, within: Option<Duration>) -> Ending {
-        self.handle.shared.mailbox.tell(Message::Stop(within));
+        self.handle.shared.tell(Message::Stop(within));
         self.ended()
     }
 
@@ -160,7 +160,7 @@ impl Tree {
     /// Asks the processor. `None` if the tree has ended.
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Option<T> {
         let (reply, answer) = oneshot::channel();
-        self.handle.shared.mailbox.tell(message(reply));
+        self.handle.shared.tell(message(reply));
         self.handle.shared.mailbox.answer(answer).await
     }
 }

@@ -104,12 +104,14 @@ impl Core {
         self.weigh(slot);
         let fall = &mut self.falls[key];
         fall.members.retain(|member| *member != slot);
-        match fall.members.first() {
+        let left = &fall.members;
+        let open = left.iter().find(|member| self.nodes[**member].is_open);
+        match open.or_else(|| left.first()).copied() {
             None => drop(self.dissolve(key)),
-            Some(first) => {
+            Some(next) => {
                 // The place of the old top may be gone before the fall is.
                 if fall.top == slot {
-                    fall.top = *first;
+                    fall.top = next;
                 }
                 self.settle_fall(key);
             }

@@ -167,7 +167,8 @@ impl Core {
         let mut next = Some(slot);
         while let Some(slot) = next {
             next = self.nodes[slot].parent;
-            self.tidy(slot);
+            // Who was waited for only because of the leak may leave its fall.
+            self.update(slot);
         }
     }
 

@@ -242,6 +242,8 @@ impl Core {
         node.is_held = false;
         node.wait = Wait::Ending;
         self.set(slot, now, State::Waiting);
+        // What was held below it has to be asked, so that it can start.
+        self.wake_waiters(slot);
         if self.nodes[slot].fall.is_none() {
             self.fall_alone(slot);
         }

@@ -6,7 +6,6 @@ use perennial::tree::OrderKind;
 
 use crate::choices::Choices;
 use crate::laws::Fact;
-use crate::naive::Key;
 use crate::naive::compare::same;
 use crate::world::{Place, World};
 
@@ -24,9 +23,6 @@ impl World {
 
     pub(crate) fn order(&mut self, to: usize, order: OrderKind) -> Result<(), String> {
         let (path, Place { place, key }) = self.pick_place(to);
-        if order == OrderKind::Remove && self.falls_with_others(key) {
-            return Ok(());
-        }
         self.note(format_args!("{path} is ordered to {order}"));
         let mut naive = Ok(());
         let core = self.state(
@@ -44,13 +40,6 @@ impl World {
         let kind = kind.split('(').next().unwrap_or_default();
         *self.tally.entry(kind.into()).or_default() += 1;
         same("answer", core, naive)
-    }
-
-    /// Such a one is not removed here: if it leaks, and the leak ends while its fall is pending,
-    /// the core forgets it when the fall is over, and the rules when it is out.
-    fn falls_with_others(&self, key: Key) -> bool {
-        let node = self.naive.nodes.get(&key);
-        node.is_some_and(|node| node.fall.is_some() || node.group.is_some())
     }
 
     pub(crate) fn reconfigure(&mut self, to: usize, choices: Choices) -> Result<(), String> {

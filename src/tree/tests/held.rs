@@ -228,6 +228,27 @@ fn a_done_member_that_is_held_and_terminated_lets_go_of_what_is_below_it() {
 }
 
 #[test]
+fn a_down_member_that_is_held_and_started_lets_go_of_what_is_below_it() {
+    // R10, R16. It starts when all that fell with it has ended, what is below it first of all.
+    let mut world = World::new();
+    let members = vec![("a", plain()), ("b", temporary()), ("c", plain())];
+    world.group_with("root", in_order(Strategy::OneForAll), members);
+    world.healthy("root");
+    world.healthy("a");
+    world.child("b", "below");
+    world.healthy("below");
+    world.finishes("b");
+    world.healthy("c");
+    world.fails("a");
+    assert_eq!(world.states(["b", "below"]), [State::Down, State::Healthy]);
+    world.ordered("b", OrderKind::Start).unwrap();
+    assert_eq!(world.state("below"), State::Stopping);
+    world.returns("below");
+    world.returns("c");
+    assert_eq!(world.state("b"), State::Starting);
+}
+
+#[test]
 fn a_leak_of_it_is_not_possible_before_it_was_asked() {
     // R10. Its ladder begins when its turn has come.
     let mut world = held(plain());
