@@ -69,8 +69,9 @@ impl Shared {
     ///
     /// A worker of tokio's multi-thread runtime keeps the task that it woke last for itself, and no
     /// other worker can take it. If the code went on to block its thread, the processor would stand
-    /// still with it. So another task is started after the processor was woken, and takes that place:
-    /// once for each time that the processor waits, and on each thread that may have woken it.
+    /// still with it. So another task is started after the processor was woken, and takes that
+    /// place: once for each time that the processor waits, and on each thread that may have woken
+    /// it.
     pub(crate) fn say(&self, message: Message) -> Result<(), Message> {
         let said = self.mailbox.send(message);
         // Read after the message was sent: whoever has woken the processor sees that it waited.
