@@ -16,7 +16,7 @@ use crate::tree::Snapshot;
 static TREES: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
-    /// For which tree's processor, and in which of its waits, this thread has made way last.
+    // For which tree's processor, and in which of its waits, this thread has made way last.
     static LAST_WAIT: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
@@ -78,7 +78,7 @@ impl Shared {
         let wait = self.waits.load(Ordering::Acquire);
         let is_waiting = !wait.is_multiple_of(2);
         let this = (self.number, wait);
-        if is_waiting && self.has_workers && LAST_WAIT.replace(this) != this {
+        if is_waiting && self.has_workers && LAST_WAIT.with(|last| last.replace(this)) != this {
             task::make_way(&self.runtime);
         }
         said
