@@ -96,11 +96,6 @@ impl Notify {
         self.0.notified()
     }
 
-    pub(crate) fn notify_one(&self) {
-        point();
-        self.0.notify_one();
-    }
-
     pub(crate) fn notify_waiters(&self) {
         point();
         self.0.notify_waiters();
