@@ -139,13 +139,13 @@ pub use crate::exit::{Exit, IntoExit, Panic, SharedError};
 pub use crate::name::{NAME_LENGTH_MAX, Name, NameError};
 pub use crate::path::Path;
 pub use crate::runtime::{
-    Child, Clock, Configured, Context, Effect, Ended, Ending, Events, FirstStartError, Group, Hand,
-    HealthyError, Hold, Lagged, Node, Order, OrderError, OwnError, Owned, OwnedError, Pool, Run,
-    RunError, RunOnce, Runnable, SettleError, StartError, Supervisor, Tree, method, once, run,
-    runnable,
+    Again, Child, Clock, Configured, Context, Effect, Ended, Ending, Events, FirstStartError,
+    Group, Hand, HealthyError, Hold, IntoTask, Lagged, Node, Once, Order, OrderError, OwnError,
+    Owned, OwnedError, Pool, PoolBuilder, Run, RunError, Runnable, SettleError, StartError,
+    Startable, Supervisor, Task, TaskError, Template, Tree, method, once, run, runnable,
 };
 #[doc(hidden)]
-pub use crate::runtime::{Method, Spec};
+pub use crate::runtime::{Method, Output, Spec};
 pub use crate::tree::{
     Backoff, BackoffError, Budget, Cause, Down, Event, Evidence, Failure, Grace, Intensity,
     IntensityError, NodeSnapshot, OnLeak, OnSpent, OrderKind, Outcome, Report, Restart, Rung,

@@ -39,7 +39,7 @@ fn taken(given: &Given) -> Pool {
 }
 
 /// Counts how often it runs.
-fn counted(runs: &Arc<AtomicUsize>) -> impl perennial::RunOnce + use<> {
+fn counted(runs: &Arc<AtomicUsize>) -> impl perennial::Startable + use<> {
     let runs = runs.clone();
     once(move |ctx: Context| {
         runs.fetch_add(1, Ordering::Relaxed);

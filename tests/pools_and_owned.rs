@@ -93,7 +93,7 @@ fn pooled_children_are_numbered_and_a_number_is_never_used_again() {
         );
         let second = pool.start(serve).expect("it stands");
         assert_eq!(second.path().to_string(), "root.pool.2");
-        assert_eq!(pool.path().to_string(), "root.pool");
+        assert_eq!(pool.path().unwrap().to_string(), "root.pool");
         second.healthy().await.expect("it serves");
     });
 }

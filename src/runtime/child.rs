@@ -14,7 +14,7 @@ use crate::runtime::pending::Pending;
 use crate::runtime::runnable::Runnable;
 use crate::runtime::shared::Shared;
 use crate::runtime::sync::oneshot;
-use crate::tree::{Evidence, FirstStart, OrderKind, State, View};
+use crate::tree::{Down, Evidence, FirstStart, OrderKind, State, View};
 
 /// A child, through all of its incarnations while its parent's incarnation lives.
 ///
@@ -32,6 +32,8 @@ pub struct Ended {
     /// How its last incarnation was read: `Done`, `Down`, or what it was when its place was
     /// discarded with its parent's incarnation.
     pub state: State,
+    /// Why it was down, if it was.
+    pub down: Option<Down>,
     /// The evidence of its last exit, or `None` if it never started.
     pub evidence: Option<Arc<Evidence>>,
     /// How its first incarnation fared.
@@ -43,6 +45,7 @@ impl Ended {
     pub(crate) fn of(last: View) -> Self {
         Self {
             state: last.state,
+            down: last.down,
             evidence: last.last_exit,
             first_start: last.first_start,
         }
@@ -52,6 +55,7 @@ impl Ended {
     pub(crate) const fn never() -> Self {
         Self {
             state: State::Canceled,
+            down: None,
             evidence: None,
             first_start: None,
         }

@@ -1,22 +1,80 @@
 //! The options that travel with a runnable.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::tree::{
     Backoff, Grace, Health, Intensity, OnLeak, OnSpent, Options, Restart, Significant, Stops,
 };
 
-/// A runnable with options; made by [`runnable`](crate::runnable), [`method`](crate::method) and
-/// [`once`](crate::once).
+/// Code with options; made by [`runnable`](crate::runnable), [`method`](crate::method) and
+/// [`once`](crate::once), and by the adapters.
 #[derive(Clone)]
 #[must_use = "a runnable does nothing until it is run"]
-pub struct Configured<F> {
+pub struct Configured<F, M = Again> {
     pub(super) run: F,
-    pub(super) options: Options,
+    /// What was chosen, but for `restart`.
+    options: Options,
+    restart: Option<Restart>,
+    mode: PhantomData<M>,
 }
 
+/// Says that code can be run again and again.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "it has no values")]
+pub enum Again {}
+
+/// Says that code runs once, and is never started again.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "it has no values")]
+pub enum Once {}
+
 impl<F> Configured<F> {
+    /// Sets whether the node is started again after it returned: always by default, and never in a
+    /// [`Pool`](crate::Pool).
+    pub const fn restart(mut self, restart: Restart) -> Self {
+        self.restart = Some(restart);
+        self
+    }
+
+    /// Says that the node's own end stops its parent, which is done then (R10c). A pool has no use
+    /// for that: its children come and go.
+    pub const fn significant(mut self, significant: Significant) -> Self {
+        self.options.significant = Some(significant);
+        self
+    }
+}
+
+impl<F, M> Configured<F, M> {
+    pub(super) fn new(run: F) -> Self {
+        Self {
+            run,
+            options: Options::default(),
+            restart: None,
+            mode: PhantomData,
+        }
+    }
+
+    /// Makes other code of the code.
+    pub(super) fn map<G>(self, change: impl FnOnce(F) -> G) -> Configured<G, M> {
+        Configured {
+            run: change(self.run),
+            options: self.options,
+            restart: self.restart,
+            mode: PhantomData,
+        }
+    }
+
+    /// The code, and what was chosen for it.
+    pub(super) fn into_parts(self, by_default: Restart) -> (F, Options) {
+        let options = Options {
+            restart: self.restart.unwrap_or(by_default),
+            ..self.options
+        };
+        (self.run, options)
+    }
+
     /// Sets how long an incarnation may take to end when it is asked to: 5 s by default, zero
     /// aborts at once. [`Grace::Infinite`] waits as long as it takes.
     pub fn grace(mut self, grace: impl Into<Grace>) -> Self {
@@ -27,12 +85,6 @@ impl<F> Configured<F> {
     /// Sets how long the node waits before it is started again.
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.options.backoff = backoff;
-        self
-    }
-
-    /// Sets whether the node is started again after it returned: always by default.
-    pub const fn restart(mut self, restart: Restart) -> Self {
-        self.options.restart = restart;
         self
     }
 
@@ -78,12 +130,6 @@ impl<F> Configured<F> {
         self
     }
 
-    /// Says that the node's own end stops its parent, which is done then (R10c).
-    pub const fn significant(mut self, significant: Significant) -> Self {
-        self.options.significant = Some(significant);
-        self
-    }
-
     /// Counts an incarnation as healthy as soon as it starts: for code that does not signal.
     ///
     /// Such a node cannot declare children.
@@ -93,10 +139,11 @@ impl<F> Configured<F> {
     }
 }
 
-impl<F> fmt::Debug for Configured<F> {
+impl<F, M> fmt::Debug for Configured<F, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Configured")
             .field("options", &self.options)
+            .field("restart", &self.restart)
             .finish_non_exhaustive()
     }
 }

@@ -72,6 +72,8 @@ impl Context {
 
     /// Declares a pool: a node without code, whose children come and go while it lives (R13).
     ///
+    /// The same as [`run`](Self::run) with a [`Pool::new`].
+    ///
     /// # Errors
     ///
     /// As [`run`](Self::run).
@@ -80,7 +82,9 @@ impl Context {
         N: TryInto<Name>,
         N::Error: Into<NameError>,
     {
-        declare::pool(&self.life, name.try_into().map_err(Into::into))
+        let pool = Pool::new();
+        self.run(name, pool.clone())?;
+        Ok(pool)
     }
 
     /// Signals that the runnable is set up and serves. Repeats change nothing.

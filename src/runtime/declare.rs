@@ -11,8 +11,8 @@ use crate::runtime::error::RunError;
 use crate::runtime::incarnation::Life;
 use crate::runtime::ledger::{Ledger, Stage};
 use crate::runtime::mailbox::{Declared, DeclaredGroup, Message};
-use crate::runtime::pool::{Pool, PoolCell};
-use crate::runtime::runnable::{Runnable, Spec};
+use crate::runtime::pool::PoolCell;
+use crate::runtime::runnable::{Runnable, Spec, Stored};
 use crate::tree::{GroupOptions, Intensity, Strategy};
 
 /// Children that share their fate, until they are started.
@@ -82,12 +82,18 @@ impl Group {
             options,
             members,
         } = self;
-        let rejected;
+        // What is refused is dropped after the lock: it may hold code of the user's.
+        let (all, rejected);
         let mut ledger = life.ledger();
         let mut claim = Claim::new(&life, &ledger);
         let label = claim.name(label)?;
         let names = members.iter().map(|(name, _)| claim.child(name.clone()));
         let names = names.collect::<Result<Vec<_>, _>>()?;
+        let members = names.into_iter().zip(members);
+        let members =
+            members.map(|(name, (_, spec))| declared(Address::new(life.path().child(name)), spec));
+        all = members.collect::<Vec<_>>();
+        claim_pools(&life, &all)?;
         let Claim {
             names: claimed,
             children: more,
@@ -95,23 +101,18 @@ impl Group {
         } = claim;
         ledger.names.extend(claimed);
         ledger.children += more;
-        if members.is_empty() {
+        if all.is_empty() {
             return Ok(Vec::new());
         }
-        let members: Vec<_> = names
-            .into_iter()
-            .zip(members)
-            .map(|(name, (_, spec))| declared(Address::new(life.path().child(name)), spec))
-            .collect();
-        let handles = members
+        let handles = all
             .iter()
-            .map(|member| child(&life, &member.address))
+            .map(|member| child_of(&life, &member.address))
             .collect();
         let group = DeclaredGroup {
             parent: life.id(),
             label: label.clone(),
             options,
-            members,
+            members: all,
         };
         rejected = life.shared.say(Message::Group(Box::new(group)));
         match &rejected {
@@ -136,37 +137,20 @@ impl fmt::Debug for Group {
     }
 }
 
+/// Checks a name and queues a declaration, in one critical section.
 pub(super) fn run(
     life: &Arc<Life>,
     name: Result<Name, NameError>,
     spec: Spec,
 ) -> Result<Child, RunError> {
-    let address = declare(life, name, |_| spec)?;
-    Ok(child(life, &address))
-}
-
-pub(super) fn pool(life: &Arc<Life>, name: Result<Name, NameError>) -> Result<Pool, RunError> {
-    let mut cell = None;
-    declare(life, name, |address| {
-        let pool = Arc::new(PoolCell::new(address.clone(), life.shared.clone()));
-        cell = Some(pool.clone());
-        Spec::pool(pool)
-    })?;
-    Ok(Pool::new(cell.expect("what was declared was made")))
-}
-
-/// Checks a name and queues a declaration, in one critical section.
-fn declare(
-    life: &Arc<Life>,
-    name: Result<Name, NameError>,
-    make: impl FnOnce(&Arc<Address>) -> Spec,
-) -> Result<Arc<Address>, RunError> {
     // What is rejected is dropped after the lock: it may hold code of the user's.
     let rejected;
     let mut ledger = life.ledger();
     let name = Claim::new(life, &ledger).child(name)?;
     let address = Address::new(life.path().child(name.clone()));
-    let child = declared(address.clone(), make(&address));
+    let declared = [declared(address.clone(), spec)];
+    claim_pools(life, &declared)?;
+    let [child] = declared;
     rejected = life.shared.say(Message::Run {
         parent: life.id(),
         child,
@@ -175,13 +159,31 @@ fn declare(
         Ok(()) => {
             ledger.names.insert(name);
             ledger.children += 1;
-            Ok(address)
+            Ok(child_of(life, &address))
         }
         Err(_) => Err(RunError::Ended {
             parent: life.path().clone(),
             name,
         }),
     }
+}
+
+/// Gives those that are pools their places: all of them, or none.
+fn claim_pools(life: &Life, members: &[Declared]) -> Result<(), RunError> {
+    let mut claimed = Vec::new();
+    for Declared {
+        address, stored, ..
+    } in members
+    {
+        let Stored::Pool(pool) = stored else { continue };
+        if let Err(at) = pool.claim(address, &life.shared) {
+            claimed.into_iter().for_each(PoolCell::release);
+            let (parent, name) = (life.path().clone(), address.path.name().clone());
+            return Err(RunError::PoolTaken { parent, name, at });
+        }
+        claimed.push(&**pool);
+    }
+    Ok(())
 }
 
 pub(super) fn declared(address: Arc<Address>, spec: Spec) -> Declared {
@@ -192,7 +194,7 @@ pub(super) fn declared(address: Arc<Address>, spec: Spec) -> Declared {
     }
 }
 
-fn child(life: &Arc<Life>, address: &Arc<Address>) -> Child {
+fn child_of(life: &Arc<Life>, address: &Arc<Address>) -> Child {
     Child::new(address.clone(), life.shared.clone())
 }
 

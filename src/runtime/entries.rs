@@ -172,6 +172,12 @@ impl Entries {
         entry.drop_code();
     }
 
+    /// Whether a place is a pool.
+    pub(super) fn is_pool(&mut self, place: Place) -> bool {
+        let entry = self.get(place.slot());
+        entry.is_some_and(|entry| matches!(entry.stored, Stored::Pool(_)))
+    }
+
     /// Whether a place is a child of a pool.
     pub(super) fn is_pooled(&mut self, place: Place) -> bool {
         let entry = self.get(place.slot());
@@ -252,7 +258,7 @@ impl Entry {
     /// Drops the code of a place that is gone. A pool that is gone takes no children.
     fn drop_code(self) {
         if let Some(pool) = &self.pool {
-            pool.forget();
+            pool.forget(self.address.path.name());
         }
         if let Stored::Pool(pool) = &self.stored {
             pool.close();

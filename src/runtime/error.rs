@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::exit::Panic;
 use crate::name::{Name, NameError};
 use crate::path::Path;
+use crate::tree::{Evidence, NodeSnapshot};
 
 /// Why a child, a group or a pool was not declared. Nothing of it was.
 #[derive(Clone, Debug, Error)]
@@ -51,6 +53,16 @@ pub enum RunError {
         /// The name.
         name: Name,
     },
+    /// It is a pool that was declared before.
+    #[error("{parent} cannot run {name}: the pool was declared, as {at}")]
+    PoolTaken {
+        /// The node that would have been the parent.
+        parent: Path,
+        /// The name.
+        name: Name,
+        /// Where the pool was declared.
+        at: Path,
+    },
     /// The parent has as many children as the supervisor allows.
     #[error("{parent} cannot run {name}: it has {limit} children, the most that are allowed")]
     TooMany {
@@ -67,13 +79,22 @@ pub enum RunError {
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The pool was not declared yet.
+    #[error("a pool that is not declared cannot start a child")]
+    Undeclared,
     /// The pool was told to stop, or has.
     #[error("{pool} cannot start a child: it has stopped")]
     Stopped {
         /// The pool.
         pool: Path,
     },
-    /// The pool has as many children as the supervisor allows.
+    /// The pool waits for its children to end.
+    #[error("{pool} cannot start a child: it drains")]
+    Draining {
+        /// The pool.
+        pool: Path,
+    },
+    /// The pool has as many children as it or the supervisor allows.
     #[error("{pool} cannot start a child: it has {limit}, the most that are allowed")]
     TooMany {
         /// The pool.
@@ -81,6 +102,63 @@ pub enum StartError {
         /// The limit.
         limit: usize,
     },
+    /// The name is no name.
+    #[error("{pool} cannot start a child")]
+    Name {
+        /// The pool.
+        pool: Path,
+        /// What is wrong with the name.
+        source: NameError,
+    },
+    /// The name is a number, which the pool gives.
+    #[error("{pool} cannot start {name}: only the pool gives numbers")]
+    Number {
+        /// The pool.
+        pool: Path,
+        /// The name.
+        name: Name,
+    },
+    /// A child of the pool has the name.
+    #[error("{pool} cannot start {name}: the name is taken")]
+    NameTaken {
+        /// The pool.
+        pool: Path,
+        /// The name.
+        name: Name,
+    },
+    /// The template panicked.
+    #[error("{pool} cannot start a child: its template panicked {panic}")]
+    Panicked {
+        /// The pool.
+        pool: Path,
+        /// What is known of the panic.
+        panic: Panic,
+    },
+}
+
+/// Why a task has no output.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// It returned an error, panicked, passed a time limit, or was aborted from outside.
+    #[error("{path} failed")]
+    Failed {
+        /// The task.
+        path: Path,
+        /// How it returned.
+        source: Arc<Evidence>,
+    },
+    /// It was stopped before it had an output: by an order, with its pool, or with the tree.
+    #[error("{path} was stopped before it had an output")]
+    Stopped {
+        /// The task.
+        path: Path,
+        /// How it returned, if it had started and has.
+        source: Option<Arc<Evidence>>,
+    },
+    /// It was not started.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 /// Why an incarnation cannot own another task or hold.
@@ -105,7 +183,7 @@ pub enum OwnedError {
         /// The owner.
         path: Path,
         /// What is known of the panic.
-        panic: crate::exit::Panic,
+        panic: Panic,
     },
     /// It was aborted: by the stop ladder, or with its runtime.
     #[error("a task owned by {path} was aborted")]
@@ -125,7 +203,7 @@ pub enum HealthyError {
         /// The child.
         path: Path,
         /// How its last incarnation returned.
-        source: Option<Arc<crate::tree::Evidence>>,
+        source: Option<Arc<Evidence>>,
     },
     /// Its parent falls, or the tree stops.
     #[error("{path} is stopped from above")]
@@ -151,7 +229,7 @@ pub enum FirstStartError {
         /// The child.
         path: Path,
         /// How it returned.
-        source: Arc<crate::tree::Evidence>,
+        source: Arc<Evidence>,
     },
     /// It was stopped from above before it was healthy, or its place is gone.
     #[error("{path} was stopped before it had started")]
@@ -198,6 +276,12 @@ pub enum OrderError {
         /// What leaked.
         path: Path,
     },
+    /// It is a pool, or was to be one: a pool has no code that other code could replace.
+    #[error("{path} cannot be replaced: a pool takes no code's place, and no code a pool's")]
+    Pool {
+        /// The node.
+        path: Path,
+    },
     /// It was to start again and its code can run only once.
     #[error("{path} cannot start again: it runs once")]
     Once {
@@ -235,11 +319,11 @@ pub enum SettleError {
         /// How long was waited.
         within: std::time::Duration,
         /// The nodes that are not settled, each with its state and why it waits.
-        nodes: Vec<crate::tree::NodeSnapshot>,
+        nodes: Vec<NodeSnapshot>,
     },
 }
 
-fn list(nodes: &[crate::tree::NodeSnapshot]) -> String {
+fn list(nodes: &[NodeSnapshot]) -> String {
     nodes
         .iter()
         .map(|node| format!("\n  {} {node}", node.path))

@@ -32,18 +32,18 @@ mod waits;
 
 pub use self::child::{Child, Ended};
 pub use self::clock::{Clock, Hand};
-pub use self::configured::Configured;
+pub use self::configured::{Again, Configured, Once};
 pub use self::context::Context;
 pub use self::declare::Group;
 pub use self::error::{
     FirstStartError, HealthyError, OrderError, OwnError, OwnedError, RunError, SettleError,
-    StartError,
+    StartError, TaskError,
 };
 pub use self::events::{Events, Lagged};
 pub use self::interpose::Run;
 pub use self::orders::{Effect, Node, Order};
 pub use self::owned::{Hold, Owned};
-pub use self::pool::Pool;
-pub use self::runnable::{Method, RunOnce, Runnable, Spec, method, once, runnable};
+pub use self::pool::{IntoTask, Output, Pool, PoolBuilder, Task, Template};
+pub use self::runnable::{Method, Runnable, Spec, Startable, method, once, runnable};
 pub use self::supervisor::{Supervisor, run};
 pub use self::tree::{Ending, Tree};

@@ -9,7 +9,7 @@ use crate::runtime::orders::{Effect, Given, Reply, Target, Wish};
 use crate::runtime::panics::{drop_shielded, shield};
 use crate::runtime::pending::{Pending, refused};
 use crate::runtime::processor::{Next, Processor};
-use crate::runtime::runnable::Spec;
+use crate::runtime::runnable::{Spec, Stored};
 use crate::tree::{Id, OrderKind, Place, View};
 
 impl Processor {
@@ -98,7 +98,10 @@ impl Processor {
     fn replace(&mut self, place: Place, path: Path, spec: Spec) -> Result<(), OrderError> {
         let Spec { options, stored } = spec;
         let health = options.health;
-        let changed = if self.entries.runs_once(place) {
+        let is_pool = self.entries.is_pool(place) || matches!(stored, Stored::Pool(_));
+        let changed = if is_pool {
+            Err(OrderError::Pool { path })
+        } else if self.entries.runs_once(place) {
             Err(OrderError::Once { path })
         } else {
             let changed = self.core.reconfigure(place, options);

@@ -158,8 +158,7 @@ impl Processor {
                 generation,
                 child,
             } => {
-                let is_present = pool.is_present(generation);
-                let place = pool.address.place().filter(|_| is_present);
+                let place = pool.place(generation);
                 let view = place.and_then(|place| self.core.view(place));
                 self.run_child(now, view.map(|view| view.id), child, Some(pool));
             }
@@ -389,7 +388,7 @@ fn unheard(message: Message) {
 fn refuse(child: Declared, pool: Option<Arc<PoolCell>>) {
     child.address.end(Ended::never());
     if let Some(pool) = pool {
-        pool.forget();
+        pool.forget(child.address.path.name());
     }
     if let Stored::Pool(pool) = &child.stored {
         // What it took now would stay in the closed mailbox, as long as anybody holds the pool.

@@ -7,13 +7,13 @@ use std::sync::{Arc, LazyLock};
 use futures::future::BoxFuture;
 
 use crate::exit::{Exit, IntoExit};
-use crate::runtime::configured::Configured;
+use crate::runtime::configured::{Configured, Once};
 use crate::runtime::context::Context;
 use crate::runtime::incarnation::Incarnation;
 use crate::runtime::pool::PoolCell;
 use crate::runtime::sync::AbortHandle;
 use crate::runtime::task;
-use crate::tree::{Kind, Options, Restart};
+use crate::tree::{Options, Restart};
 
 /// Code that can be run again and again: a function, a closure, or what [`runnable`] and
 /// [`method`] make of them.
@@ -40,16 +40,15 @@ pub trait Runnable: Send + Sync + 'static {
     fn into_spec(self) -> Spec;
 }
 
-/// Code that runs once: whatever is [`Runnable`], and what consumes what it captures.
-///
-/// Children of pools are such.
+/// What a [`Pool`](crate::Pool) starts: code that runs once and may consume what it captures, or
+/// what [`runnable`] and [`method`] made, which runs again if its restart type says so.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be run",
+    message = "a pool cannot start `{Self}`",
     label = "expected `FnOnce(Context) -> impl Future<Output = () or Result> + Send + 'static`"
 )]
-pub trait RunOnce: Send + 'static {
+pub trait Startable: Send + 'static {
     #[doc(hidden)]
-    fn into_spec_once(self) -> Spec;
+    fn into_child(self) -> Spec;
 }
 
 /// Gives options to a runnable.
@@ -73,22 +72,17 @@ where
     F: Fn(Context) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    Configured {
-        run,
-        options: Options::default(),
-    }
+    Configured::new(run)
 }
 
-/// Gives options to code that runs once, for [`Pool::start`](crate::Pool::start).
-pub fn once<F, Fut>(run: F) -> Configured<F>
+/// Gives options to code that runs once, for [`Pool::start`](crate::Pool::start) and
+/// [`Pool::task`](crate::Pool::task).
+pub fn once<F, Fut>(run: F) -> Configured<F, Once>
 where
     F: FnOnce(Context) -> Fut + Send + 'static,
-    Fut: Future<Output: IntoExit> + Send + 'static,
+    Fut: Future + Send + 'static,
 {
-    Configured {
-        run,
-        options: Options::default(),
-    }
+    Configured::new(run)
 }
 
 /// Makes a runnable of a method of a service that outlives its incarnations.
@@ -166,39 +160,40 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_spec(self) -> Spec {
-        Spec {
-            options: share(self.options),
-            stored: Stored::Again(Arc::new(self.run)),
-        }
+        let (run, options) = self.into_parts(Restart::Permanent);
+        Spec::new(options, Stored::Again(Arc::new(run)))
     }
 }
 
-impl<F, Fut> RunOnce for F
+impl<F, Fut> Startable for F
 where
     F: FnOnce(Context) -> Fut + Send + 'static,
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    fn into_spec_once(self) -> Spec {
-        once(self).into_spec_once()
+    fn into_child(self) -> Spec {
+        once(self).into_child()
     }
 }
 
-impl<F, Fut> RunOnce for Configured<F>
+impl<F, Fut> Startable for Configured<F, Once>
 where
     F: FnOnce(Context) -> Fut + Send + 'static,
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    fn into_spec_once(self) -> Spec {
-        // What only runs once is never started again, and comes and goes without its pool.
-        let options = Options {
-            restart: Restart::Temporary,
-            significant: None,
-            ..self.options
-        };
-        Spec {
-            options: share(options),
-            stored: Stored::Once(Some(Box::new(self.run))),
-        }
+    fn into_child(self) -> Spec {
+        let (run, options) = self.into_parts(Restart::Temporary);
+        Spec::child(options, Stored::Once(Some(Box::new(run))))
+    }
+}
+
+impl<F, Fut> Startable for Configured<F>
+where
+    F: Fn(Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoExit> + Send + 'static,
+{
+    fn into_child(self) -> Spec {
+        let (run, options) = self.into_parts(Restart::Temporary);
+        Spec::child(options, Stored::Again(Arc::new(run)))
     }
 }
 
@@ -210,15 +205,21 @@ pub struct Spec {
 }
 
 impl Spec {
-    pub(super) fn pool(cell: Arc<PoolCell>) -> Self {
-        let options = Options {
-            kind: Kind::Pool,
-            ..Options::default()
-        };
+    pub(super) fn new(options: Options, stored: Stored) -> Self {
         Self {
-            options: Arc::new(options),
-            stored: Stored::Pool(cell),
+            options: share(options),
+            stored,
         }
+    }
+
+    /// A child of a pool, which comes and goes without it.
+    fn child(options: Options, stored: Stored) -> Self {
+        let significant = None;
+        let options = Options {
+            significant,
+            ..options
+        };
+        Self::new(options, stored)
     }
 }
 

@@ -55,6 +55,11 @@ pub enum Cause {
 }
 
 impl Evidence {
+    /// Whether it returned without an error, and nothing else made it a failure.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.cause.is_none() && self.exit.as_ref().is_some_and(Exit::is_ok)
+    }
+
     /// This evidence and all that it follows from, in one line.
     #[must_use]
     pub fn chain(&self) -> String {

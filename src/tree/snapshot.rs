@@ -110,6 +110,8 @@ pub struct View {
     pub id: Id,
     /// What the node is doing.
     pub state: State,
+    /// Why it is down, if it is.
+    pub down: Option<Down>,
     /// Whether its incarnation, with what it owned, is gone.
     pub is_gone: bool,
     /// Whether all below it is gone, too.
@@ -218,6 +220,7 @@ impl Node {
                 incarnation: self.incarnation,
             },
             state: self.state,
+            down: self.down_reason(),
             is_gone: self.is_gone(),
             is_out: self.is_out,
             has_leaked: self.leaks > 0,

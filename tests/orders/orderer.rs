@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use perennial::{Context, Effect, Order, OrderError, RunOnce, Runnable};
+use perennial::{Context, Effect, Order, OrderError, Runnable, Startable};
 
 use crate::cast::a_second;
 use crate::serve::serve;
@@ -13,7 +13,7 @@ use crate::serve::serve;
 pub(crate) type Results = Arc<Mutex<Vec<Result<Effect, OrderError>>>>;
 
 /// Gives orders in its first incarnation, one after the other, and awaits each; then it serves.
-pub(crate) fn orderer<F>(results: &Results, order: F) -> impl Runnable + RunOnce + Clone + use<F>
+pub(crate) fn orderer<F>(results: &Results, order: F) -> impl Runnable + Startable + Clone + use<F>
 where
     F: Fn(&Context) -> Vec<Order> + Send + Sync + 'static,
 {
