@@ -88,6 +88,13 @@
 //! }
 //! ```
 //!
+//! # What comes and goes
+//!
+//! A [`Pool`] starts children at any time, as many as it [may](PoolBuilder::max_children), with
+//! restart types and budgets of their own, and can [drain](Pool::drain). A [`Template`] starts
+//! children of one kind. A [`Task`] is a child with an output, whose failure is an error value of
+//! whoever awaits it, and [`Pool::stream`] runs one for each item of a stream.
+//!
 //! # Orders
 //!
 //! [`Tree::node`], [`Child`], [`Context::parent`] and [`Context::sibling`] order one node to start,
