@@ -84,7 +84,11 @@ pub use self::seed::SEED_VARIABLE;
 pub use self::settled::{NotSettled, Settled};
 pub use self::storm::Storm;
 
-// The examples of the guide are run with those of the documentation.
+// The examples of the guides are run with those of the documentation.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/guide/testing.md")]
-mod guide {}
+mod guides {
+    #[doc = include_str!("../../docs/guide/from-erlang.md")]
+    mod from_erlang {}
+    #[doc = include_str!("../../docs/guide/testing.md")]
+    mod testing {}
+}
