@@ -102,7 +102,8 @@
 //!
 //! # Adapters
 //!
-//! [`periodic`] does work again and again; [`serve_tcp`] serves each connection in a pooled child.
+//! [`periodic`] does work again and again; [`serve_tcp`] serves each connection in a pooled child,
+//! and [`accept_tcp`] does so in a pool with options.
 //!
 //! # Testing
 //!
@@ -141,7 +142,7 @@ mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tree;
-pub use crate::adapters::{periodic, serve_tcp};
+pub use crate::adapters::{accept_tcp, periodic, serve_tcp};
 pub use crate::exit::{Exit, IntoExit, Panic, SharedError};
 pub use crate::name::{NAME_LENGTH_MAX, Name, NameError};
 pub use crate::path::Path;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use perennial::{
-    Backoff, Clock, Context, RunError, Runnable, State, Supervisor, Tree, periodic, serve_tcp,
+    Backoff, Clock, Context, Pool, RunError, Runnable, State, Supervisor, Tree, What, accept_tcp,
+    periodic, serve_tcp,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -115,6 +116,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
 
 /// Says back each byte; panics at `p`, fails at `e`.
 async fn echo(ctx: Context, mut stream: TcpStream) -> anyhow::Result<()> {
+    ctx.healthy();
     while let Some(byte) = ctx.until_cancelled(stream.read_u8()).await {
         let byte = byte?;
         assert_ne!(byte, b'p', "a bad request");
@@ -211,4 +213,79 @@ async fn a_client_waits_in_the_backlog_while_the_listener_starts_again() {
     assert_eq!(say(&mut client, b'a').await, Some(b'a'));
     assert_eq!(fails.load(Ordering::SeqCst), 4);
     within(tree.stop()).await.expect("stopping is no failure");
+}
+
+/// A tree with a pool of at most two connections, and the listener after it.
+async fn pooled() -> (Tree, SocketAddr) {
+    let (listener, address) = listen().await;
+    let connections = Pool::builder().max_children(2).provides().build();
+    let listener = accept_tcp(
+        listener,
+        connections.template(|stream| move |ctx: Context| echo(ctx, stream)),
+    );
+    let parts = Mutex::new(Some((connections, listener)));
+    let root = move |ctx: Context| {
+        let parts = parts.lock().take();
+        let (connections, listener) = parts.expect("the root starts once");
+        let run = ctx.run("connections", connections);
+        let run = run.and_then(|_| ctx.run("listener", listener));
+        async move {
+            run?;
+            ctx.done();
+            Ok::<_, RunError>(())
+        }
+    };
+    (Supervisor::new(root).start(), address)
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    let stream = within(TcpStream::connect(address)).await;
+    stream.expect("it listens")
+}
+
+#[tokio::test]
+async fn connections_of_a_pool_outlive_their_listener() {
+    // R6, R13. They are the pool's, and the listener stands beside it.
+    let (tree, address) = pooled().await;
+    let mut client = connect(address).await;
+    assert_eq!(say(&mut client, b'a').await, Some(b'a'));
+    let restarted = within(tree.node("root.listener").restart()).await;
+    restarted.expect("it runs");
+    assert_eq!(say(&mut client, b'b').await, Some(b'b'));
+    let mut next = connect(address).await;
+    assert_eq!(say(&mut next, b'c').await, Some(b'c'));
+}
+
+#[tokio::test]
+async fn a_connection_that_a_full_pool_refuses_is_closed() {
+    // R13. And taken again when there is room.
+    let (tree, address) = pooled().await;
+    let (mut first, mut second) = (connect(address).await, connect(address).await);
+    assert_eq!(say(&mut first, b'a').await, Some(b'a'));
+    assert_eq!(say(&mut second, b'b').await, Some(b'b'));
+    let mut third = connect(address).await;
+    assert_eq!(within(third.read_u8()).await.ok(), None, "there is no room");
+    assert_eq!(say(&mut first, b'e').await, None);
+    within(tree.settled()).await;
+    let mut fourth = connect(address).await;
+    assert_eq!(say(&mut fourth, b'd').await, Some(b'd'));
+}
+
+#[tokio::test]
+async fn a_listener_stops_before_the_connections_of_its_pool() {
+    // R10. The pool provides: it is asked when nobody accepts for it any more.
+    let (tree, address) = pooled().await;
+    let mut client = connect(address).await;
+    assert_eq!(say(&mut client, b'a').await, Some(b'a'));
+    let mut events = tree.events();
+    within(tree.stop()).await.expect("stopping is no failure");
+    let mut ends = Vec::new();
+    while let Some(event) = events.next().await {
+        let event = event.expect("so few events");
+        if matches!(event.what, What::Stopping { .. } | What::Exited { .. }) {
+            ends.push(event.path.to_string());
+        }
+    }
+    let [listener, connection] = ["root.listener", "root.connections.1"];
+    assert_eq!(ends, [listener, listener, connection, connection]);
 }

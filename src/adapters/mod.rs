@@ -4,4 +4,4 @@ mod periodic;
 mod tcp;
 
 pub use self::periodic::periodic;
-pub use self::tcp::serve_tcp;
+pub use self::tcp::{accept_tcp, serve_tcp};

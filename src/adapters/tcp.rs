@@ -1,4 +1,4 @@
-//! A TCP listener with one pooled child for each connection.
+//! TCP listeners with one pooled child for each connection.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-use crate::{Configured, Context, Exit, IntoExit, RunError, runnable};
+use crate::{Configured, Context, Exit, IntoExit, RunError, Template, runnable};
 
 /// How long the listener rests when the system cannot give it a connection.
 const REST: Duration = Duration::from_millis(100);
@@ -55,25 +55,66 @@ where
     let listener = Arc::new(listener);
     runnable(move |context| {
         let (listener, serve) = (listener.clone(), serve.clone());
-        let future = async move { accept(&context, &listener, serve).await.into_exit() };
+        let future = async move {
+            let connections = context.pool("connections")?.template(move |stream| {
+                let serve = serve.clone();
+                move |context: Context| serve(context, stream)
+            });
+            accept(&context, &listener, &connections).await;
+            Ok::<(), RunError>(())
+        };
+        Box::pin(async { future.await.into_exit() }) as BoxFuture<'static, Exit>
+    })
+}
+
+/// Makes a runnable that accepts connections and starts a child for each with a template.
+///
+/// The pool stands elsewhere: declared before the listener, with the options that it needs. It
+/// keeps its connections when the listener falls, and if it
+/// [provides](crate::PoolBuilder::provides) it is asked to stop when the listener has returned. A
+/// connection that the pool refuses, because it is full, drains or has stopped, is closed.
+///
+/// Otherwise as [`serve_tcp`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use perennial::{Context, Pool, accept_tcp, once};
+/// use tokio::net::{TcpListener, TcpStream};
+///
+/// # async fn serve(ctx: Context, stream: TcpStream) {}
+/// async fn root(ctx: Context) -> anyhow::Result<()> {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let connections = Pool::builder().max_children(1_000).provides().build();
+///     ctx.run("connections", connections.clone())?;
+///     let connections = connections.template(|stream| {
+///         once(|ctx| serve(ctx, stream)).grace(Duration::from_secs(30))
+///     });
+///     ctx.run("listener", accept_tcp(listener, connections))?;
+///     ctx.done();
+///     Ok(())
+/// }
+/// ```
+pub fn accept_tcp(
+    listener: TcpListener,
+    connections: Template<TcpStream>,
+) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Send + Sync + 'static> {
+    let listener = Arc::new(listener);
+    runnable(move |context| {
+        let (listener, connections) = (listener.clone(), connections.clone());
+        let future = async move { accept(&context, &listener, &connections).await.into_exit() };
         Box::pin(future) as BoxFuture<'static, Exit>
     })
 }
 
-async fn accept<F, Fut>(context: &Context, listener: &TcpListener, serve: F) -> Result<(), RunError>
-where
-    F: Fn(Context, TcpStream) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output: IntoExit> + Send + 'static,
-{
-    let pool = context.pool("connections")?;
+/// Accepts connections until the listener is asked to stop.
+async fn accept(context: &Context, listener: &TcpListener, connections: &Template<TcpStream>) {
     context.healthy();
     while let Some(accepted) = context.until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, _)) => {
-                let serve = serve.clone();
-                // Refused is closed: a stop has overtaken it, or there are too many.
-                drop(pool.start(move |context: Context| serve(context, stream)));
-            }
+            // Refused is closed: a stop has overtaken it, or there are too many.
+            Ok((stream, _)) => drop(connections.start(stream)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 let path = context.path();
@@ -82,7 +123,6 @@ where
             }
         }
     }
-    Ok(())
 }
 
 /// Errors of a connection that was gone before it was accepted.
