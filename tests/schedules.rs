@@ -25,6 +25,8 @@ mod pools;
 mod saying;
 #[path = "schedules/site.rs"]
 mod site;
+#[path = "schedules/tasks.rs"]
+mod tasks;
 #[path = "schedules/timing.rs"]
 mod timing;
 #[path = "schedules/world.rs"]

@@ -178,12 +178,6 @@ impl Entries {
         entry.is_some_and(|entry| matches!(entry.stored, Stored::Pool(_)))
     }
 
-    /// Whether a place is a child of a pool.
-    pub(super) fn is_pooled(&mut self, place: Place) -> bool {
-        let entry = self.get(place.slot());
-        entry.is_some_and(|entry| entry.pool.is_some())
-    }
-
     /// Whether a place has code that can be run only once, and was.
     pub(super) fn has_run_once(&mut self, place: Place) -> bool {
         let entry = self.get(place.slot());

@@ -80,12 +80,7 @@ impl Processor {
             kind,
             before,
         } = accepted;
-        let awaited = match kind {
-            // Its pool forgets it, and drops its code, even if that has never run.
-            OrderKind::Terminate if self.entries.is_pooled(place) => OrderKind::Remove,
-            kind => kind,
-        };
-        let question = Question::Order(Pending::new(awaited, &before, by, reply));
+        let question = Question::Order(Pending::new(kind, &before, by, reply));
         self.waits.ask(&mut self.core, place, &path, question);
         let Some(id) = by else { return };
         self.waits.note_giver(id, place);

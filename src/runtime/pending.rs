@@ -68,6 +68,8 @@ impl Pending {
     fn is_over(&self, view: &View, path: &Path) -> Option<Result<(), OrderError>> {
         let path = || path.clone();
         match view.state {
+            // A pool forgets it, and with it its code that may not have run.
+            State::Down if view.is_pooled && !view.has_leaked => None,
             State::Down if view.is_out && view.has_leaked => {
                 Some(Err(OrderError::Leaked { path: path() }))
             }

@@ -189,5 +189,7 @@ fn first_start(view: &View, path: &Path) -> Option<Result<(), FirstStartError>> 
 
 fn has_ended(view: &View) -> Option<Ended> {
     let is_over = matches!(view.state, State::Done | State::Down);
-    (is_over && view.is_gone).then(|| Ended::of(view.clone()))
+    // A pool forgets it, and with it its code that may not have run: the handle knows then.
+    let is_forgotten = view.is_pooled && !view.has_leaked;
+    (is_over && view.is_gone && !is_forgotten).then(|| Ended::of(view.clone()))
 }

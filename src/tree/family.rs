@@ -107,7 +107,7 @@ impl Core {
     }
 
     fn forget(&mut self, slot: usize) {
-        let place = self.place(slot);
+        let (place, is_pooled) = (self.place(slot), self.is_pooled(slot));
         let node = self.nodes.remove(slot);
         assert!(
             node.is_out && node.leaks == 0,
@@ -119,7 +119,7 @@ impl Core {
             // The first member to go takes the group along; the others go with the same parent.
             self.groups.try_remove(group);
         }
-        let last = node.view(slot);
+        let last = node.view(slot, is_pooled);
         self.actions.push_back(Action::Forget { place, last });
     }
 

@@ -118,6 +118,8 @@ pub struct View {
     pub is_out: bool,
     /// Whether something at or below it has leaked.
     pub has_leaked: bool,
+    /// Whether it is a child of a pool, which forgets it when it is done or down and all is gone.
+    pub is_pooled: bool,
     /// Whether it was ordered to go.
     pub is_removed: bool,
     /// Whether its parent falls or the tree stops.
@@ -193,11 +195,9 @@ impl Core {
     /// What a handle of a place asks for, or `None` if the place is gone.
     #[must_use]
     pub fn view(&self, place: Place) -> Option<View> {
-        let node = self.nodes.get(place.slot);
-        Some(
-            node.filter(|node| node.born == place.born)?
-                .view(place.slot),
-        )
+        let Place { slot, born } = place;
+        let node = self.nodes.get(slot).filter(|node| node.born == born)?;
+        Some(node.view(slot, self.is_pooled(slot)))
     }
 
     /// Asks for an [`Action::Changed`](crate::tree::Action::Changed) at each change of a place.
@@ -213,7 +213,7 @@ impl Core {
 }
 
 impl Node {
-    pub(super) fn view(&self, slot: usize) -> View {
+    pub(super) fn view(&self, slot: usize, is_pooled: bool) -> View {
         View {
             id: Id {
                 slot,
@@ -224,6 +224,7 @@ impl Node {
             is_gone: self.is_gone(),
             is_out: self.is_out,
             has_leaked: self.leaks > 0,
+            is_pooled,
             is_removed: self.told() == Some(Told::Remove),
             is_taken: self.is_taken,
             first_start: match &self.first {
