@@ -117,7 +117,8 @@ impl Child {
 
     /// Waits until the child is done or down and has ended, or its place is gone.
     ///
-    /// A child that is done may still rise with its group.
+    /// A child that is done may still rise with its group. Of a child of a pool, all below it has
+    /// ended, too.
     ///
     /// # Cancel safety
     ///
