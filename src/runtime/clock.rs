@@ -43,34 +43,25 @@ impl Hand {
     }
 }
 
-/// The time since a tree started, and its one timer.
-pub(crate) struct Timer {
+/// The time since a tree started.
+#[derive(Clone, Debug)]
+pub(crate) struct Time {
     source: Source,
     start: Instant,
     began: Duration,
-    due: Option<Duration>,
-    sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl Timer {
+impl Time {
     /// Starts counting now.
-    ///
-    /// # Panics
-    ///
-    /// If it is tokio's clock, and the runtime has no time.
     pub(crate) fn start(clock: Clock) -> Self {
         let began = match &clock.0 {
             Source::Tokio => Duration::ZERO,
             Source::Manual(time) => *time.borrow(),
         };
-        let start = Instant::now();
-        let sleep = matches!(clock.0, Source::Tokio).then(|| Box::pin(sleep_until(start)));
         Self {
             source: clock.0,
-            start,
+            start: Instant::now(),
             began,
-            due: None,
-            sleep,
         }
     }
 
@@ -79,6 +70,36 @@ impl Timer {
             Source::Tokio => self.start.elapsed(),
             Source::Manual(time) => time.borrow().saturating_sub(self.began),
         }
+    }
+}
+
+/// The one timer of a tree.
+pub(crate) struct Timer {
+    time: Time,
+    due: Option<Duration>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    /// A timer that is not set.
+    ///
+    /// # Panics
+    ///
+    /// If it is tokio's clock, and the runtime has no time.
+    pub(crate) fn new(time: Time) -> Self {
+        let sleep = match time.source {
+            Source::Tokio => Some(Box::pin(sleep_until(time.start))),
+            Source::Manual(_) => None,
+        };
+        Self {
+            time,
+            due: None,
+            sleep,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.time.now()
     }
 
     /// Sets when [`ring`](Self::ring) returns. Nothing ticks, and without a time nothing wakes
@@ -89,8 +110,8 @@ impl Timer {
         }
         self.due = due;
         // A time that tokio cannot tell is too far off to be waited for.
-        let at = due.and_then(|due| self.start.checked_add(due));
-        match (&self.source, at, &mut self.sleep) {
+        let at = due.and_then(|due| self.time.start.checked_add(due));
+        match (&self.time.source, at, &mut self.sleep) {
             (Source::Tokio, Some(at), Some(sleep)) => sleep.as_mut().reset(at),
             (Source::Tokio, Some(at), None) => self.sleep = Some(Box::pin(sleep_until(at))),
             (Source::Tokio | Source::Manual(_), _, _) => self.sleep = None,
@@ -106,11 +127,12 @@ impl Timer {
         let Some(due) = self.due else {
             return pending().await;
         };
-        match (&mut self.source, &mut self.sleep) {
+        let Time { source, began, .. } = &mut self.time;
+        match (source, &mut self.sleep) {
             (Source::Tokio, Some(sleep)) => sleep.as_mut().await,
             (Source::Tokio, None) => pending().await,
             (Source::Manual(time), _) => {
-                let due = self.began.saturating_add(due);
+                let due = began.saturating_add(due);
                 if time.wait_for(|time| *time >= due).await.is_err() {
                     pending().await
                 }

@@ -95,6 +95,24 @@ impl<F, M> Configured<F, M> {
         self
     }
 
+    /// Sets how long an incarnation may run, counted from its start. When it has not returned by
+    /// then, it is stopped and is dead. No limit by default.
+    pub const fn run_timeout(mut self, time: Duration) -> Self {
+        self.options.run_timeout = Some(time);
+        self
+    }
+
+    /// Sets how long an incarnation may be silent: from healthy on, it has to
+    /// [beat](crate::Context::beat) again within this time. When it does not, it hangs; it is
+    /// stopped and is dead. No limit by default.
+    ///
+    /// The tree looks when the time since the last beat it knows of has passed, and not at each
+    /// beat: once in each such time, which is the only clock that ticks for a node that serves.
+    pub const fn beat_timeout(mut self, time: Duration) -> Self {
+        self.options.beat_timeout = Some(time);
+        self
+    }
+
     /// Bounds how often the node may be started again (R9). No limit by default.
     pub const fn intensity(mut self, intensity: Intensity) -> Self {
         self.options.intensity = Some(intensity);

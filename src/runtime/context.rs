@@ -115,6 +115,14 @@ impl Context {
         self.life.signal(Signal::GiveUp);
     }
 
+    /// Says that this incarnation is alive, for nodes with a
+    /// [`beat_timeout`](crate::Configured::beat_timeout).
+    ///
+    /// Costs a look at the clock: nothing is sent, and no task wakes up.
+    pub fn beat(&self) {
+        self.life.beat();
+    }
+
     /// Waits until this incarnation is asked to stop, or has ended.
     ///
     /// # Cancel safety

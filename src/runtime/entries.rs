@@ -1,6 +1,7 @@
 //! What the processor keeps for each place beside the core: the code, the task, the address.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::name::Name;
 use crate::runtime::address::Address;
@@ -122,6 +123,12 @@ impl Entries {
             (_, Some(life)) if life.start.id == id => life.ask(),
             (_, _) => {}
         }
+    }
+
+    /// When an incarnation last beat, or zero if it never did.
+    pub(super) fn last_beat(&mut self, id: Id) -> Duration {
+        let life = self.of(id).and_then(|entry| entry.life.as_ref());
+        life.map(|life| life.last_beat()).unwrap_or_default()
     }
 
     /// Aborts what runs of an incarnation: its code, unless that has returned, and what it owns.

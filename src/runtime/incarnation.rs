@@ -1,6 +1,7 @@
 //! One run of a runnable: what its contexts share, and the guard that reports its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::exit::{Exit, Panic};
 use crate::name::Name;
@@ -11,7 +12,8 @@ use crate::runtime::ledger::{Belonging, Ledger, Stage};
 use crate::runtime::mailbox::{Message, Payload, Remains};
 use crate::runtime::shared::Shared;
 use crate::runtime::sync::{
-    AtomicBool, CancellationToken, Mutex, MutexGuard, Notify, OnceLock, Ordering, oneshot,
+    AtomicBool, AtomicU64, CancellationToken, Mutex, MutexGuard, Notify, OnceLock, Ordering,
+    oneshot,
 };
 use crate::runtime::task::Seated;
 use crate::tree::{Evidence, Health, Id, Signal};
@@ -33,6 +35,8 @@ pub(crate) struct Life {
     cancelled: Notify,
     /// Made when somebody asks for one.
     token: OnceLock<CancellationToken>,
+    /// When it last beat, in nanoseconds of the tree's time.
+    last_beat: AtomicU64,
 }
 
 impl Life {
@@ -55,6 +59,7 @@ impl Life {
             is_cancelled: AtomicBool::new(false),
             cancelled: Notify::new(),
             token: OnceLock::new(),
+            last_beat: AtomicU64::new(0),
         })
     }
 
@@ -119,6 +124,17 @@ impl Life {
             // The tree may have ended: then nobody needs to hear it.
             drop(self.shared.say(Message::Signal { life, signal }));
         }
+    }
+
+    /// Notes that the incarnation is alive. The tree reads it when it has to know.
+    pub(crate) fn beat(&self) {
+        let nanos = self.shared.time.now().as_nanos();
+        let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
+        self.last_beat.fetch_max(nanos, Ordering::Relaxed);
+    }
+
+    pub(crate) fn last_beat(&self) -> Duration {
+        Duration::from_nanos(self.last_beat.load(Ordering::Relaxed))
     }
 
     /// Asks the incarnation to stop. It declares nothing from now on.

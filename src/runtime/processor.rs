@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 
 use crate::runtime::address::Address;
 use crate::runtime::child::{Ended, Question};
-use crate::runtime::clock::{Clock, Timer};
+use crate::runtime::clock::Timer;
 use crate::runtime::entries::Entries;
 use crate::runtime::incarnation::Start;
 use crate::runtime::mailbox::{Declared, DeclaredGroup, Message, Payload, Remains};
@@ -68,7 +68,6 @@ pub(super) enum Next {
 pub(crate) struct Parts {
     pub(crate) core: Core,
     pub(crate) root: Declared,
-    pub(crate) clock: Clock,
     pub(crate) rng: StdRng,
     pub(crate) shared: Arc<Shared>,
     pub(crate) inbox: mpsc::UnboundedReceiver<Message>,
@@ -81,7 +80,6 @@ impl Processor {
         let Parts {
             core,
             root,
-            clock,
             rng,
             shared,
             inbox,
@@ -90,7 +88,7 @@ impl Processor {
         } = parts;
         let mut entries = Entries::default();
         entries.insert(core.root(), root, None);
-        let (timer, waits) = (Timer::start(clock), Waits::default());
+        let (timer, waits) = (Timer::new(shared.time.clone()), Waits::default());
         Self {
             core,
             timer,
@@ -137,7 +135,10 @@ impl Processor {
     }
 
     fn advance(&mut self) -> Next {
-        self.core.advance(self.timer.now(), &mut self.rng);
+        let entries = &mut self.entries;
+        let last_beat = |id| entries.last_beat(id);
+        self.core
+            .advance(self.timer.now(), &mut self.rng, last_beat);
         self.act()
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::runtime::clock::Time;
 use crate::runtime::events::Observers;
 use crate::runtime::interpose::Interpose;
 use crate::runtime::mailbox::{Mailbox, Message, Payload};
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) observers: Observers,
     pub(crate) interpose: Option<Interpose>,
     pub(crate) children_max: usize,
+    pub(crate) time: Time,
     /// The last look of the tree, once it has ended.
     pub(crate) last: OnceLock<Snapshot>,
     /// What a panic threw that the caller of `run()` is to meet.
@@ -47,6 +49,7 @@ impl Shared {
         observers: Observers,
         interpose: Option<Interpose>,
         children_max: usize,
+        time: Time,
     ) -> Self {
         let runtime = Handle::current();
         let has_workers = !matches!(runtime.runtime_flavor(), RuntimeFlavor::CurrentThread);
@@ -56,6 +59,7 @@ impl Shared {
             observers,
             interpose,
             children_max,
+            time,
             last: OnceLock::new(),
             thrown: Mutex::new(None),
             is_abandoned: AtomicBool::new(false),

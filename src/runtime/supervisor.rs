@@ -10,7 +10,7 @@ use rand::rngs::{StdRng, SysRng};
 use crate::exit::Exit;
 use crate::path::Path;
 use crate::runtime::address::Address;
-use crate::runtime::clock::Clock;
+use crate::runtime::clock::{Clock, Time};
 use crate::runtime::context::Context;
 use crate::runtime::declare::declared;
 use crate::runtime::events::{Events, Observers};
@@ -183,8 +183,13 @@ impl Supervisor {
         panics::install();
         let signals = (self.stops == Stops::Signals).then(Signals::listen);
         let (mailbox, inbox) = mailbox();
-        let shared = Shared::new(mailbox, self.observers, self.interpose, self.children_max);
-        let shared = Arc::new(shared);
+        let shared = Arc::new(Shared::new(
+            mailbox,
+            self.observers,
+            self.interpose,
+            self.children_max,
+            Time::start(self.clock),
+        ));
         let (outcome, ended) = watch::channel(None);
         let rng = match self.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
@@ -193,11 +198,10 @@ impl Supervisor {
         };
         let core = Core::new(self.settings, self.root.options.clone());
         let root = declared(Address::new(Path::root()), self.root);
-        let (clock, throws, handle) = (self.clock, self.throws, shared.clone());
+        let (throws, handle) = (self.throws, shared.clone());
         let parts = Parts {
             core,
             root,
-            clock,
             rng,
             shared,
             inbox,

@@ -308,10 +308,8 @@ impl Core {
     /// Brings what depends on a node's state alone up to date.
     fn moved(&mut self, slot: usize, now: Duration) {
         self.tick(slot, now);
+        self.lift_limits(slot);
         let state = self.nodes[slot].state;
-        if state != State::Starting {
-            self.end_start(slot);
-        }
         if matches!(state, State::Healthy | State::Done | State::Down) {
             self.pass_on(slot);
         }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::tree::limits::Limit;
+
 /// Something that becomes due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
@@ -10,13 +12,14 @@ pub(super) enum Due {
     Rise(usize),
     /// The next rung of the node in this slot.
     Rung(usize),
-    /// The end of the time in which the node in this slot has to become healthy.
-    Start(usize),
+    /// A time limit of the node in this slot.
+    Limit(Limit, usize),
     /// The deadline of the tree's stop.
     Stop,
 }
 
-/// All that will become due. Bounded by one entry a fall, one a node, and one for the tree's stop.
+/// All that will become due. Bounded by one entry a fall, a rung and three limits a
+/// node, and one for the tree's stop.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deadlines(BTreeSet<(Duration, Due)>);
 

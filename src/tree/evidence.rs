@@ -43,6 +43,10 @@ pub enum Cause {
     Leaked(Path),
     /// It was not healthy within this time.
     StartTimeout(Duration),
+    /// It had not returned within this time.
+    RunTimeout(Duration),
+    /// It was healthy and did not beat for this time.
+    BeatTimeout(Duration),
     /// A budget of restarts is spent (R9).
     Intensity {
         /// Whose restarts it counts.
@@ -79,6 +83,8 @@ impl fmt::Display for Evidence {
             (Some(Cause::StartTimeout(time)), _) => {
                 write!(f, "{path} was not healthy within {time:?}")
             }
+            (Some(Cause::RunTimeout(time)), _) => write!(f, "{path} ran for more than {time:?}"),
+            (Some(Cause::BeatTimeout(time)), _) => write!(f, "{path} did not beat for {time:?}"),
             (
                 Some(Cause::Intensity {
                     scope, intensity, ..
@@ -105,7 +111,9 @@ impl Error for Evidence {
             Some(Cause::Escalated(child)) => Some(child.as_ref()),
             Some(Cause::Intensity { last, .. }) => Some(last.as_ref()),
             Some(Cause::Owned(_) | Cause::Leaked(_)) => None,
-            Some(Cause::StartTimeout(_)) | None => self.exit.as_ref().and_then(Exit::error),
+            Some(Cause::StartTimeout(_) | Cause::RunTimeout(_) | Cause::BeatTimeout(_)) | None => {
+                self.exit.as_ref().and_then(Exit::error)
+            }
         }
     }
 }

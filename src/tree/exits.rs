@@ -9,6 +9,7 @@ use crate::tree::action::{Action, Id};
 use crate::tree::core::Core;
 use crate::tree::event::{Event, What};
 use crate::tree::evidence::{Cause, Evidence};
+use crate::tree::limits::Limit;
 use crate::tree::node::{First, Own};
 use crate::tree::options::{Kind, Significant};
 use crate::tree::reading::{Reading, Returned, read};
@@ -83,6 +84,7 @@ impl Core {
         }
         self.has_started |= slot == self.root;
         self.set(slot, now, State::Healthy);
+        self.begin_limit(slot, now, Limit::Beat);
         self.tell_event(slot, now, What::Healthy);
     }
 

@@ -3,6 +3,7 @@
 use crate::tree::core::Core;
 use crate::tree::deadlines::Due;
 use crate::tree::group::Phase;
+use crate::tree::limits::Limit;
 use crate::tree::node::{Node, Own, Weight};
 use crate::tree::options::Kind;
 use crate::tree::state::{Rung, State, Wait};
@@ -126,13 +127,7 @@ impl Core {
             node.must_run(),
             "I14: {path} runs or not, for its budgets"
         );
-        if let Some(at) = node.start_due {
-            let is_due = self.deadlines.contains(at, Due::Start(slot));
-            assert!(
-                is_due && node.state == State::Starting,
-                "I11: {path} is not starting"
-            );
-        }
+        self.check_limits(slot, node);
         if node.is_held {
             assert!(
                 node.told.is_some() && (node.rung == Rung::None || !node.state.is_live()),
@@ -144,6 +139,18 @@ impl Core {
                 .any(|(_, other)| other.waiters.contains(&slot));
             let is_next = self.turns.iter().any(|(waiter, _)| *waiter == slot);
             assert!(watched || is_next, "I13: nothing wakes {path}");
+        }
+    }
+
+    fn check_limits(&self, slot: usize, node: &Node) {
+        let path = &node.path;
+        let mut limits = node.limits;
+        for limit in Limit::ALL {
+            let due = *limits.due(limit);
+            let holds = node.allowed(limit).is_some();
+            let is_due = due.map(|at| self.deadlines.contains(at, Due::Limit(limit, slot)));
+            let is_kept = is_due == holds.then_some(true);
+            assert!(is_kept, "I11: {path} has a limit {limit:?}, or has none");
         }
     }
 

@@ -41,8 +41,8 @@
 //! - **I8** The children of a node that was told to stop were told too.
 //! - **I9** The counters of the tree say what its nodes say (R12).
 //! - **I10** A node's `leaks` is the number of leaked incarnations in its subtree.
-//! - **I11** A rung has a deadline only while there is something left to take further, and a start
-//!   only while it lasts.
+//! - **I11** A rung has a deadline only while there is something left to take further, and a time
+//!   limit exactly while it holds.
 //! - **I12** An unexpected exit is open only while something will answer it (L3).
 //! - **I13** A node is held only if it was told to stop and has not been asked, and only while
 //!   something that it watches will wake it (R10).
@@ -67,6 +67,7 @@ mod group;
 mod intensity;
 mod invariants;
 mod ladder;
+mod limits;
 mod memory;
 mod node;
 mod options;

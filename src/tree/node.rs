@@ -10,6 +10,7 @@ use crate::path::Path;
 use crate::tree::action::Id;
 use crate::tree::evidence::{Cause, Evidence};
 use crate::tree::intensity::Windows;
+use crate::tree::limits::Limits;
 use crate::tree::memory::Memories;
 use crate::tree::options::{Kind, Options, Stops};
 use crate::tree::signal::Intent;
@@ -91,8 +92,8 @@ pub(super) struct Node {
     pub(super) rung: Rung,
     /// When the next rung is due.
     pub(super) ladder: Option<Duration>,
-    /// When its start has taken too long.
-    pub(super) start_due: Option<Duration>,
+    /// When its time is up: to start, to run, or to beat.
+    pub(super) limits: Limits,
     /// Why it will be read as dead however it returns.
     pub(super) condemned: Option<Cause>,
 
@@ -164,7 +165,7 @@ impl Node {
             told_below: None,
             rung: Rung::None,
             ladder: None,
-            start_due: None,
+            limits: Limits::default(),
             condemned: None,
             below: 0,
             is_out: true,

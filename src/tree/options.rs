@@ -189,6 +189,10 @@ pub struct Options {
     pub health: Health,
     /// How long it may take to become healthy.
     pub start_timeout: Option<Duration>,
+    /// How long an incarnation may run.
+    pub run_timeout: Option<Duration>,
+    /// How long it may be silent while it is healthy.
+    pub beat_timeout: Option<Duration>,
     /// How many restarts it may have.
     pub intensity: Option<Intensity>,
     /// How many restarts its children may have together.

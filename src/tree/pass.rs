@@ -8,8 +8,8 @@ use crate::tree::action::{Action, Id};
 use crate::tree::core::Core;
 use crate::tree::deadlines::Due;
 use crate::tree::event::What;
-use crate::tree::evidence::Cause;
 use crate::tree::group::{Fate, Phase};
+use crate::tree::limits::Limit;
 use crate::tree::node::Own;
 use crate::tree::options::{Health, Kind};
 use crate::tree::state::{State, Wait};
@@ -18,35 +18,55 @@ impl Core {
     /// Does what is due at `now`, runs the pass if something is dirty, and starts what may start.
     ///
     /// Called after each batch of facts and at each deadline; calling it more often is harmless.
-    /// Costs time in proportion to what changed since the last call.
-    pub fn advance(&mut self, now: Duration, rng: &mut impl Rng) {
+    /// Costs time in proportion to what changed since the last call. `last_beat` says when an
+    /// incarnation last beat, or zero if it never did; it is asked when its time seems to be up.
+    pub fn advance(
+        &mut self,
+        now: Duration,
+        rng: &mut impl Rng,
+        mut last_beat: impl FnMut(Id) -> Duration,
+    ) {
         if self.has_ended() {
             return;
         }
+        loop {
+            self.do_due(now, &mut last_beat);
+            self.pass_in_turns(now, rng);
+            while let Some(id) = self.removals.pop_front() {
+                self.clear_away(id, now);
+            }
+            while let Some(id) = self.starts.pop_front() {
+                self.start(id, now);
+            }
+            // What has started may have no time at all.
+            if self.deadlines.first().is_none_or(|due| due > now) {
+                break;
+            }
+        }
+        self.finish(now);
+        self.check_invariants();
+    }
+
+    fn do_due(&mut self, now: Duration, mut last_beat: impl FnMut(Id) -> Duration) {
         while let Some(due) = self.deadlines.pop(now) {
             match due {
                 Due::Rung(slot) => self.climb(slot, now),
                 Due::Rise(key) => self.launch(key),
-                Due::Start(slot) => self.start_late(slot, now),
+                Due::Limit(limit, slot) => self.pass_limit(slot, now, limit, &mut last_beat),
                 Due::Stop => self.release_all(now),
             }
         }
+    }
+
+    fn pass_in_turns(&mut self, now: Duration, rng: &mut impl Rng) {
         loop {
             self.take_turns(now);
             self.pass(now, rng);
             // What the pass gives up may have been somebody's obstacle.
             if self.turns.is_empty() {
-                break;
+                return;
             }
         }
-        while let Some(id) = self.removals.pop_front() {
-            self.clear_away(id, now);
-        }
-        while let Some(id) = self.starts.pop_front() {
-            self.start(id, now);
-        }
-        self.finish(now);
-        self.check_invariants();
     }
 
     fn pass(&mut self, now: Duration, rng: &mut impl Rng) {
@@ -218,7 +238,8 @@ impl Core {
         });
         // Only now: whoever hears it finds that it runs.
         self.changed(slot);
-        self.limit_start(slot, now);
+        self.begin_limit(slot, now, Limit::Start);
+        self.begin_limit(slot, now, Limit::Run);
         if kind == Kind::Pool {
             self.start_pooled(slot);
         }
@@ -238,30 +259,5 @@ impl Core {
         let waiting = self.children(slot);
         let waiting: Vec<_> = waiting.map(|child| self.id(child)).collect();
         self.starts.extend(waiting);
-    }
-
-    /// Notes when the start of a node has taken too long.
-    fn limit_start(&mut self, slot: usize, now: Duration) {
-        let node = &mut self.nodes[slot];
-        // Who was told to stop before has all the time that its stop leaves.
-        let limit = node.options.start_timeout.filter(|_| node.told.is_none());
-        if let Some(due) = limit.map(|limit| now.saturating_add(limit)) {
-            node.start_due = Some(due);
-            self.deadlines.insert(due, Due::Start(slot));
-        }
-    }
-
-    /// Notes that a node starts no more.
-    pub(super) fn end_start(&mut self, slot: usize) {
-        if let Some(due) = self.nodes[slot].start_due.take() {
-            self.deadlines.remove(due, Due::Start(slot));
-        }
-    }
-
-    fn start_late(&mut self, slot: usize, now: Duration) {
-        let node = &mut self.nodes[slot];
-        node.start_due = None;
-        let limit = node.options.start_timeout.unwrap_or_default();
-        self.condemn(slot, now, Cause::StartTimeout(limit));
     }
 }

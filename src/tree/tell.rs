@@ -67,7 +67,7 @@ impl Core {
             return;
         }
         self.tick(slot, now);
-        self.end_start(slot);
+        self.lift_limits(slot);
         self.heed(slot, now, told);
         self.tighten(slot, now);
         self.weigh(slot);

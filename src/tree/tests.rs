@@ -20,6 +20,7 @@ mod joins;
 mod ladder;
 mod laws;
 mod leaks;
+mod limits;
 mod memory;
 mod messages;
 mod names;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::tree::group::{Fate, Phase};
+use crate::tree::limits::Limit;
 use crate::tree::node::{Node, Own};
 use crate::tree::tests::world::World;
 
@@ -88,8 +89,9 @@ impl Essence<'_> {
                 leaked.map_or("-", |leaked| leaked.path.name().as_str())
             )?;
         }
-        let start_due = node.start_due.map(|due| due - world.now);
-        write!(f, " {start_due:?} {}", node.next_options.is_some())
+        let mut limits = node.limits;
+        let limits = Limit::ALL.map(|limit| limits.due(limit).map(|due| due - world.now));
+        write!(f, " {limits:?} {}", node.next_options.is_some())
     }
 
     /// The windows of explored trees are so long that nothing gets too old to count.

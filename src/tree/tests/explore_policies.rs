@@ -61,6 +61,14 @@ const TIMED: &[Part] = &[
     Part::Group("root", Strategy::OneForAll, &["timed", "b"]),
     Part::Child("timed", "c"),
 ];
+const BOUNDED: &[Part] = &[
+    Part::Group("root", Strategy::OneForAll, &["bounded", "b"]),
+    Part::Child("bounded", "c"),
+];
+const SILENT: &[Part] = &[
+    Part::Group("root", Strategy::RestForOne, &["silent", "b"]),
+    Part::Child("silent", "c"),
+];
 const ABANDONED: &[Part] = &[
     Part::Group("root", Strategy::OneForAll, &["abandoned", "b"]),
     Part::Child("abandoned", "c"),
@@ -182,6 +190,12 @@ fn every_history_of_other_policies_keeps_the_laws() {
     ] {
         explore_up(label, Shape::new(parts), 2);
     }
-    let shape = Shape::new(TIMED);
-    explore("start timeout", shape, shape.world(0), 4);
+    for (label, parts) in [
+        ("start timeout", TIMED),
+        ("run timeout", BOUNDED),
+        ("beat timeout", SILENT),
+    ] {
+        let shape = Shape::new(parts);
+        explore(label, shape, shape.world(0), 4);
+    }
 }

@@ -228,6 +228,11 @@ fn rests(world: &World) {
     assert!(!nodes.any(waits), "R10: somebody waits\n{snapshot}");
 }
 
+/// Whether it cannot serve for ever in silence.
+fn is_limited(node: &Node) -> bool {
+    node.options.run_timeout.is_some() || node.options.beat_timeout.is_some()
+}
+
 /// Lets everybody do what is expected; false if nobody has anything to do.
 fn obey(world: &mut World) -> bool {
     let mut has_acted = false;
@@ -241,6 +246,9 @@ fn obey(world: &mut World) -> bool {
             world.exits(living.id, Exit::Returned, 0);
         } else if world.core.nodes[living.id.slot].state == State::Starting {
             world.says(living.id, Signal::Healthy);
+        } else if is_limited(&world.core.nodes[living.id.slot]) {
+            // It would have to beat for ever, or is not to run for ever.
+            say_and_exit(world, living.id, Signal::Done, Exit::Returned);
         } else {
             continue;
         }

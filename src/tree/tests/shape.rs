@@ -105,6 +105,9 @@ impl Shape {
             "transient" => options.restart = Restart::Transient,
             "provider" | "source" => options.stops = Stops::AfterUsers,
             "timed" => options.start_timeout = Some(secs(2)),
+            "bounded" => options.run_timeout = Some(secs(2)),
+            // It never beats.
+            "silent" => options.beat_timeout = Some(secs(2)),
             "abandoned" => options.on_leak = OnLeak::Abandon,
             "any" => options.significant = Some(Significant::Any),
             "all" | "every" => options.significant = Some(Significant::All),

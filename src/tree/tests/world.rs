@@ -1,5 +1,6 @@
 //! A tree on a virtual clock. Facts go in by name; what comes out is held against the laws.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct World {
     pub(super) core: Core,
     pub(super) now: Duration,
     pub(super) laws: Laws,
+    /// When each incarnation last beat.
+    beats: BTreeMap<u64, Duration>,
     rng: SmallRng,
     is_batch: bool,
 }
@@ -91,6 +94,7 @@ impl World {
             core: Core::new(settings, Arc::new(root)),
             now: Duration::ZERO,
             laws: Laws::default(),
+            beats: BTreeMap::new(),
             rng: SmallRng::seed_from_u64(seed),
             is_batch: false,
         };
@@ -178,7 +182,9 @@ impl World {
     }
 
     pub(super) fn advance(&mut self) {
-        self.core.advance(self.now, &mut self.rng);
+        let beats = &self.beats;
+        let last_beat = |id: Id| beats.get(&id.incarnation).copied().unwrap_or_default();
+        self.core.advance(self.now, &mut self.rng, last_beat);
         self.laws.observe(&mut self.core);
         // A debug build has just done so by itself.
         if !cfg!(debug_assertions) {
@@ -189,6 +195,12 @@ impl World {
             due.is_none_or(|due| due > self.now),
             "L8: {due:?} stays due"
         );
+    }
+
+    /// A node says that it is alive.
+    pub(super) fn beats(&mut self, name: &str) {
+        let incarnation = self.id(name).incarnation;
+        self.beats.insert(incarnation, self.now);
     }
 
     /// Jumps to the next deadline; false if there is none.
