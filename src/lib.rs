@@ -74,12 +74,13 @@
 //!
 //! # async fn serve(ctx: Context) { ctx.healthy(); ctx.cancelled().await }
 //! async fn root(ctx: Context) -> anyhow::Result<()> {
+//!     let disk = runnable(serve).beat_timeout(Duration::from_secs(5)); // or it hangs: `ctx.beat()`
 //!     let index = runnable(serve).start_timeout(Duration::from_secs(30)); // to become healthy
 //!     let tidy = runnable(serve).restart(Restart::Transient).on_spent(OnSpent::StayDown);
 //!     ctx.group("storage", Strategy::RestForOne) // a failure takes those after it, too
 //!         .in_order() // each starts when the one before is healthy, and stops before it
 //!         .intensity(Intensity::new(5, Duration::from_secs(60))?) // so often, together
-//!         .run("disk", serve)
+//!         .run("disk", disk)
 //!         .run("index", index)
 //!         .run("tidy", tidy)
 //!         .start()?;

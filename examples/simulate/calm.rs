@@ -6,7 +6,7 @@ use std::time::Duration;
 use perennial::tree::{Health, Intent, Signal};
 
 use crate::act::{Act, Late};
-use crate::choices::How;
+use crate::choices::{Choices, How};
 use crate::planted::Planted;
 use crate::player::{Player, Run};
 use crate::world::{Career, Manner};
@@ -82,7 +82,8 @@ impl Player<'_> {
         Ok(acted)
     }
 
-    /// Whoever is asked returns, and whoever starts declares its children and is healthy.
+    /// Whoever is asked returns, and whoever starts declares its children and is healthy. Who has
+    /// a time limit is done with it, as it cannot serve for ever in silence.
     fn behave(&mut self, run: usize) -> Result<bool, String> {
         let known = self.runs[run].clone();
         let by = known.spot;
@@ -93,8 +94,13 @@ impl Player<'_> {
         if known.was_asked || known.said == Intent::Done {
             return self.play(&returns(&known));
         }
-        let is_done = place.career == Career::Done;
+        let is_limited = [place.choices, place.later].iter().any(Choices::is_limited);
+        let is_done = place.career == Career::Done || is_limited;
         let sets_up = place.choices.health == Health::Signalled && !known.is_closed;
+        if is_limited && !sets_up {
+            let signal = Signal::Done;
+            return self.play(&Act::Signal { by, signal });
+        }
         if sets_up {
             for brood in &place.broods {
                 self.play(&Act::declare(self.world, *brood))?;

@@ -30,6 +30,8 @@ pub(crate) struct Choices {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Policy {
     pub(crate) start_timeout: Option<Duration>,
+    pub(crate) run_timeout: Option<Duration>,
+    pub(crate) beat_timeout: Option<Duration>,
     pub(crate) intensity: Option<Intensity>,
     pub(crate) children_intensity: Option<Intensity>,
     pub(crate) on_spent: OnSpent,
@@ -51,6 +53,8 @@ impl Choices {
     pub(crate) fn options(&self) -> Options {
         let Policy {
             start_timeout,
+            run_timeout,
+            beat_timeout,
             intensity,
             children_intensity,
             on_spent,
@@ -65,6 +69,8 @@ impl Choices {
         options.grace = self.grace.map_or(Grace::Infinite, Grace::For);
         options.backoff = self.backoff();
         options.start_timeout = start_timeout;
+        options.run_timeout = run_timeout;
+        options.beat_timeout = beat_timeout;
         options.intensity = intensity;
         options.children_intensity = children_intensity;
         options.on_spent = on_spent;
@@ -72,6 +78,16 @@ impl Choices {
         options.stops = stops;
         options.significant = significant;
         options
+    }
+
+    /// Whether it may not run, or not be silent, for ever.
+    pub(crate) fn is_limited(&self) -> bool {
+        let Policy {
+            run_timeout,
+            beat_timeout,
+            ..
+        } = self.policy;
+        self.kind == Kind::Runnable && (run_timeout.is_some() || beat_timeout.is_some())
     }
 
     pub(crate) fn backoff(&self) -> Backoff {
@@ -125,6 +141,12 @@ impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(limit) = self.start_timeout {
             write!(f, ", starts within {limit:?}")?;
+        }
+        if let Some(limit) = self.run_timeout {
+            write!(f, ", runs for {limit:?}")?;
+        }
+        if let Some(limit) = self.beat_timeout {
+            write!(f, ", beats within {limit:?}")?;
         }
         if let Some(intensity) = self.intensity {
             write!(f, ", {intensity}")?;

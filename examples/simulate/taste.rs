@@ -81,6 +81,9 @@ pub(crate) fn choices(rng: &mut Rng, taste: Taste) -> Choices {
 pub(crate) fn policy(rng: &mut Rng) -> Policy {
     let mut seldom = |one_in: u32| rng.random_ratio(1, one_in);
     let start_timeout = seldom(8).then_some(Duration::from_millis(300));
+    let run_timeout = seldom(12).then_some(Duration::from_millis(900));
+    // Nobody beats here.
+    let beat_timeout = seldom(16).then_some(Duration::from_millis(700));
     let on_leak = if seldom(4) {
         OnLeak::Abandon
     } else {
@@ -104,6 +107,8 @@ pub(crate) fn policy(rng: &mut Rng) -> Policy {
     ];
     Policy {
         start_timeout,
+        run_timeout,
+        beat_timeout,
         intensity: budget(rng),
         children_intensity: budget(rng),
         on_spent: if rng.random_ratio(1, 40) {

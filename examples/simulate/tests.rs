@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use crate::naive::FLAWS;
+use crate::naive::{FLAWS, Flaw};
 use crate::planted::{LIES, Planted};
 use crate::seed::{Broken, COMPARED_ONE_IN, Trial, play_seed, play_trees};
 use crate::shrink::{play, shrink, tell};
@@ -125,7 +125,11 @@ fn a_lie_about_what_the_core_did_breaks_its_law() {
 fn a_wrong_reading_of_the_rules_is_noticed() {
     // R4, R5, R6, R8, R9, R10, R10b, R10c, R11, R13, R16. A comparison that cannot fail is a
     // defect.
-    for flaw in FLAWS {
+    // Nobody beats here: `tests/model.rs` has nodes that do.
+    for flaw in FLAWS
+        .into_iter()
+        .filter(|flaw| *flaw != Flaw::BeatsAreNotHeard)
+    {
         let broken = noticed(Planted::Flaw(flaw), "");
         assert!(broken.is_some(), "{flaw:?} is not noticed");
     }

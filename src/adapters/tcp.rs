@@ -103,7 +103,10 @@ pub fn accept_tcp(
     let listener = Arc::new(listener);
     runnable(move |context| {
         let (listener, connections) = (listener.clone(), connections.clone());
-        let future = async move { accept(&context, &listener, &connections).await.into_exit() };
+        let future = async move {
+            accept(&context, &listener, &connections).await;
+            Exit::Returned
+        };
         Box::pin(future) as BoxFuture<'static, Exit>
     })
 }

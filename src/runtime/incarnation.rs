@@ -128,6 +128,8 @@ impl Life {
 
     /// Notes that the incarnation is alive. The tree reads it when it has to know.
     pub(crate) fn beat(&self) {
+        // A thread of its own has no other way to the clock of a paused runtime.
+        let _entered = self.shared.runtime.enter();
         let nanos = self.shared.time.now().as_nanos();
         let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
         self.last_beat.fetch_max(nanos, Ordering::Relaxed);

@@ -29,6 +29,11 @@ impl World {
                 let by = self.pick(*by, |known| may_fail(known, *by) && !known.has_ended);
                 by.map_or(Ok(()), |by| self.owned_panic(by))
             }
+            Act::Beat { by } => {
+                let limited = |known: &Incarnation| known.choices.policy.beat_timeout.is_some();
+                let by = self.pick(*by, |known| limited(known) && !known.has_returned);
+                by.map_or(Ok(()), |by| self.beat(by))
+            }
             Act::Late { by, what } => self.pick_late(*by, *what),
             Act::Order { to, order } => self.order(*to, *order),
             Act::Reconfigure { to, choices } => self.reconfigure(*to, *choices),
@@ -73,6 +78,17 @@ impl World {
     fn is_late(&self, known: &Incarnation) -> bool {
         let mut nodes = self.naive.nodes.values();
         known.choices.kind == Kind::Runnable && !nodes.any(|node| node.incarnation == known.naive)
+    }
+
+    fn beat(&mut self, by: usize) -> Result<(), String> {
+        let Incarnation {
+            id, path, naive, ..
+        } = &self.incarnations[by];
+        let (id, path, naive) = (id.incarnation(), path.clone(), *naive);
+        self.note(format_args!("{path} #{id} beats"));
+        self.beats.insert(id, self.now);
+        self.naive.beats.insert(naive, self.now);
+        Ok(())
     }
 
     fn pick_signal(&mut self, by: usize, signal: Signal) -> Result<(), String> {

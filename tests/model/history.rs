@@ -47,6 +47,10 @@ pub(crate) enum Act {
     OwnedPanic {
         by: usize,
     },
+    /// An incarnation says that it is alive.
+    Beat {
+        by: usize,
+    },
     /// A message of an incarnation whose node has moved on.
     Late {
         by: usize,
@@ -144,6 +148,7 @@ fn act() -> impl Strategy<Value = Act> {
         20 => (by(), how(), left()).prop_map(|(by, how, left)| Act::Obey { by, how, left }),
         12 => by().prop_map(|by| Act::EndOwned { by }),
         2 => by().prop_map(|by| Act::OwnedPanic { by }),
+        8 => by().prop_map(|by| Act::Beat { by }),
         2 => (by(), late()).prop_map(|(by, what)| Act::Late { by, what }),
         12 => (by(), order()).prop_map(|(to, order)| Act::Order { to, order }),
         2 => (by(), choices()).prop_map(|(to, choices)| Act::Reconfigure { to, choices }),

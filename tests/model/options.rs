@@ -67,6 +67,9 @@ impl Choices {
 
 fn policy() -> impl Strategy<Value = Policy> {
     let start_timeout = prop_oneof![7 => Just(None), 1 => Just(Some(Duration::from_millis(700)))];
+    let run_timeout = prop_oneof![9 => Just(None), 1 => Just(Some(Duration::from_millis(2000)))];
+    let beat_timeout = prop_oneof![9 => Just(None), 1 => Just(Some(Duration::from_millis(900)))];
+    let limits = (start_timeout, run_timeout, beat_timeout);
     let on_spent = prop_oneof![
         6 => Just(OnSpent::Escalate),
         4 => Just(OnSpent::StayDown),
@@ -79,11 +82,14 @@ fn policy() -> impl Strategy<Value = Policy> {
         1 => Just(Some(Significant::Any)),
         1 => Just(Some(Significant::All)),
     ];
-    let some = (start_timeout, on_spent, on_leak, stops, significant);
+    let some = (limits, on_spent, on_leak, stops, significant);
     (some, budget(6), budget(6)).prop_map(|(some, intensity, children_intensity)| {
-        let (start_timeout, on_spent, on_leak, stops, significant) = some;
+        let (limits, on_spent, on_leak, stops, significant) = some;
+        let (start_timeout, run_timeout, beat_timeout) = limits;
         Policy {
             start_timeout,
+            run_timeout,
+            beat_timeout,
             intensity,
             children_intensity,
             on_spent,

@@ -76,13 +76,14 @@ fn make_plain(history: &mut History, fails: &mut impl FnMut(&History) -> bool) {
         policy: Policy::default(),
         ..history.root
     };
-    let wishes: [fn(&mut Choices, Choices); 7] = [
+    let wishes: [fn(&mut Choices, Choices); 8] = [
         |it, _| it.policy = Policy::default(),
         |it, plain| it.restart = plain.restart,
         |it, plain| (it.initial, it.reset_after) = (plain.initial, plain.reset_after),
         |it, plain| (it.grace, it.health) = (plain.grace, plain.health),
         |it, _| (it.policy.intensity, it.policy.children_intensity) = (None, None),
         |it, _| (it.policy.start_timeout, it.policy.significant) = (None, None),
+        |it, _| (it.policy.run_timeout, it.policy.beat_timeout) = (None, None),
         |it, _| it.policy.on_spent = Policy::default().on_spent,
     ];
     for at in 0..history.steps.len() {

@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) naive: Naive,
     pub(crate) laws: Laws,
     pub(crate) incarnations: Vec<Incarnation>,
+    /// When each incarnation of the core last beat.
+    pub(crate) beats: BTreeMap<u64, Duration>,
     pub(crate) places: BTreeMap<String, Place>,
     /// Counts groups and children of pools.
     pub(crate) numbers: usize,
@@ -138,6 +140,7 @@ impl World {
             planted,
             past: Vec::new(),
             tally: Tally::new(),
+            beats: BTreeMap::new(),
             rng: StdRng::seed_from_u64(0),
             actions: Vec::new(),
         }
@@ -218,7 +221,9 @@ impl World {
         }
         self.note(format_args!("    pass"));
         let before = self.core.snapshot(self.now);
-        self.core.advance(self.now, &mut self.rng);
+        let beats = &self.beats;
+        let last_beat = |id: Id| beats.get(&id.incarnation()).copied().unwrap_or_default();
+        self.core.advance(self.now, &mut self.rng, last_beat);
         self.naive.advance(self.now);
         self.compare(&Fact::Pass, &before)?;
         self.do_actions()?;

@@ -26,12 +26,15 @@ pub(crate) enum Finder {
 
 use Finder::{Lib, Nobody, Schedules, Test};
 
+#[path = "company.rs"]
+mod company;
 #[path = "policies.rs"]
 mod policies;
 
 /// All of them. A change that moves a place moves it here too: `tests/mutants.rs` sees to it.
 pub(crate) fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    FIRST.iter().chain(policies::POLICIES)
+    let others = [policies::POLICIES, company::COMPANY];
+    FIRST.iter().chain(others.into_iter().flatten())
 }
 
 /// Those of the core and the runtime as a whole.
@@ -262,7 +265,7 @@ const FIRST: &[Mutant] = &[
     Mutant {
         name: "a pool counts the children that are gone",
         file: "src/runtime/entries.rs",
-        old: "            pool.forget();\n",
+        old: "            pool.forget(self.address.path.name());\n",
         new: "            let _ = pool;\n",
         found_by: Test(
             "bad_requests",

@@ -144,9 +144,9 @@ pub(crate) const POLICIES: &[Mutant] = &[
     },
     Mutant {
         name: "the time limit of a start outlives it",
-        file: "src/tree/core.rs",
-        old: "        if state != State::Starting {\n            self.end_start(slot);",
-        new: "        if state == State::Down {\n            self.end_start(slot);",
+        file: "src/tree/limits.rs",
+        old: "Limit::Start => (self.state == State::Starting,",
+        new: "Limit::Start => (self.state != State::Down,",
         found_by: Lib("start_timeout", "who_is_healthy_in_time_is_never_woken"),
     },
     Mutant {

@@ -7,7 +7,7 @@ use perennial::tree::{GroupOptions, Intent, Rung, Sequence, Signal, State, Told,
 
 use crate::choices::{Choices, How};
 use crate::naive::budgets::Window;
-use crate::naive::{Flaw, Group, Key, Naive, Own, ROOT};
+use crate::naive::{Flaw, Group, Key, Limits, Naive, Own, ROOT};
 
 impl Naive {
     /// R3: a child alone, or a group.
@@ -93,7 +93,10 @@ impl Naive {
         if node.state == State::Starting {
             node.state = State::Healthy;
             node.healthy_at = Some(now);
-            node.start_due = None;
+            node.limits.start = None;
+            let limit = node.choices.policy.beat_timeout;
+            let limit = limit.filter(|_| node.told.is_none() && !node.is_pool());
+            node.limits.beat = limit.map(|limit| now + limit);
             (node.was_ready, node.was_up) = (true, true);
             node.memory.clear();
         }
@@ -157,7 +160,7 @@ impl Naive {
     /// What an incarnation owned hears of its return, and shares its grace (R14).
     pub(crate) fn leave(&mut self, key: Key, now: Duration, left: usize) {
         self.at(key).is_held = false;
-        self.at(key).start_due = None;
+        self.at(key).limits = Limits::default();
         if left == 0 || self.has(Flaw::EndingIsEnded) {
             self.end(key);
         } else {

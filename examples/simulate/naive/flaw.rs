@@ -23,6 +23,8 @@ pub(crate) enum Flaw {
     HealthIsReset,
     GraceStartsAgain,
     StartsTakeForever,
+    RunsTakeForever,
+    BeatsAreNotHeard,
     StopHasNoDeadline,
     DownKeepsItsChildren,
     DonePoolChildStays,
@@ -39,7 +41,7 @@ pub(crate) enum Flaw {
 
 /// All of them.
 #[cfg(test)]
-pub(crate) const FLAWS: [Flaw; 32] = [
+pub(crate) const FLAWS: [Flaw; 34] = [
     Flaw::OneForAllTakesNobody,
     Flaw::RestIsAll,
     Flaw::PlannedRestartCounts,
@@ -60,6 +62,8 @@ pub(crate) const FLAWS: [Flaw; 32] = [
     Flaw::HealthIsReset,
     Flaw::GraceStartsAgain,
     Flaw::StartsTakeForever,
+    Flaw::RunsTakeForever,
+    Flaw::BeatsAreNotHeard,
     Flaw::StopHasNoDeadline,
     Flaw::DownKeepsItsChildren,
     Flaw::DonePoolChildStays,

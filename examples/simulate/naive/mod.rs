@@ -34,7 +34,7 @@ use self::budgets::Window;
 #[cfg(test)]
 pub(crate) use self::flaw::FLAWS;
 pub(crate) use self::flaw::Flaw;
-pub(crate) use self::node::{Fall, Fate, Memory, Node, Own};
+pub(crate) use self::node::{Fall, Fate, Limits, Memory, Node, Own};
 
 /// A place in the naive tree, never reused.
 pub(crate) type Key = u64;
@@ -58,6 +58,8 @@ pub(crate) struct Naive {
     pub(crate) flaw: Option<Flaw>,
     pub(crate) settings: Settings,
     pub(crate) nodes: BTreeMap<Key, Node>,
+    /// When each incarnation last beat.
+    pub(crate) beats: BTreeMap<u64, Duration>,
     pub(crate) groups: BTreeMap<u64, Group>,
     /// Counts keys, incarnations, groups and falls.
     pub(crate) numbers: u64,
@@ -83,6 +85,7 @@ impl Naive {
             flaw,
             settings,
             nodes: BTreeMap::new(),
+            beats: BTreeMap::new(),
             groups: BTreeMap::new(),
             numbers: 0,
             now: Duration::ZERO,

@@ -18,6 +18,14 @@ pub(crate) enum Own {
     Owned(usize),
 }
 
+/// When the time of an incarnation is up: to be healthy, to beat, to return.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) start: Option<Duration>,
+    pub(crate) beat: Option<Duration>,
+    pub(crate) run: Option<Duration>,
+}
+
 /// The fall that a node is a member of, or the rise after it. Each member has a copy.
 #[derive(Clone, Debug)]
 pub(crate) struct Fall {
@@ -75,8 +83,8 @@ pub(crate) struct Node {
     pub(crate) own: Own,
     pub(crate) rung: Rung,
     pub(crate) next_rung: Option<Duration>,
-    /// When its start has taken too long.
-    pub(crate) start_due: Option<Duration>,
+    /// When its time is up.
+    pub(crate) limits: Limits,
     pub(crate) fall: Option<Fall>,
     /// The incarnations that fell with its last one, itself among them.
     pub(crate) fell_with: Vec<u64>,
@@ -143,7 +151,7 @@ impl Node {
             own: Own::Nothing,
             rung: Rung::None,
             next_rung: None,
-            start_due: None,
+            limits: Limits::default(),
             fall: None,
             fell_with: Vec::new(),
             failures: memory.failures,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial::tree::{Down, OnSpent, Outcome, State, Told};
 
-use crate::naive::{Flaw, Key, Naive, Node};
+use crate::naive::{Flaw, Key, Limits, Naive, Node};
 
 /// What becomes due, in the order in which it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,8 @@ enum Due {
     Rise(u64),
     Rung(usize, Key),
     Start(usize, Key),
+    Beat(usize, Key),
+    Run(usize, Key),
     Stop,
 }
 
@@ -24,7 +26,10 @@ impl Naive {
             let fall = node.fall.as_ref();
             dues.extend(fall.and_then(|fall| Some((fall.due?, Due::Rise(fall.number)))));
             dues.extend(node.next_rung.map(|at| (at, Due::Rung(node.slot, *key))));
-            dues.extend(node.start_due.map(|at| (at, Due::Start(node.slot, *key))));
+            let Limits { start, beat, run } = node.limits;
+            dues.extend(start.map(|at| (at, Due::Start(node.slot, *key))));
+            dues.extend(beat.map(|at| (at, Due::Beat(node.slot, *key))));
+            dues.extend(run.map(|at| (at, Due::Run(node.slot, *key))));
         }
         let deadline = self.stopping.flatten().filter(|_| self.looks_again);
         dues.extend(deadline.map(|at| (at, Due::Stop)));
@@ -43,10 +48,8 @@ impl Naive {
             match due {
                 Due::Rise(number) => self.launch(number),
                 Due::Rung(_, key) => self.climb(key, now),
-                Due::Start(_, key) => {
-                    self.at(key).start_due = None;
-                    self.condemn(key, now);
-                }
+                Due::Start(_, key) | Due::Run(_, key) => self.run_out_of_time(key, now),
+                Due::Beat(_, key) => self.look_for_a_beat(key, now),
                 Due::Stop => self.release_all(now),
             }
             self.tidy();
@@ -56,6 +59,26 @@ impl Naive {
         self.forget();
         self.start_all(now);
         self.finish();
+    }
+
+    fn run_out_of_time(&mut self, key: Key, now: Duration) {
+        self.at(key).limits = Limits::default();
+        self.condemn(key, now);
+    }
+
+    /// It is silent, or has beaten since it was looked at last.
+    fn look_for_a_beat(&mut self, key: Key, now: Duration) {
+        let node = &self.nodes[&key];
+        let beat = self.beats.get(&node.incarnation).copied();
+        let beat = beat.filter(|_| !self.has(Flaw::BeatsAreNotHeard));
+        let last = beat.max(node.healthy_at).expect("who beats is healthy");
+        let limit = node.choices.policy.beat_timeout;
+        let due = last + limit.expect("it has a limit");
+        if due > now {
+            self.at(key).limits.beat = Some(due);
+        } else {
+            self.run_out_of_time(key, now);
+        }
     }
 
     fn next_due(&self, now: Duration) -> Option<Due> {

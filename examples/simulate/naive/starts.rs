@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use perennial::tree::{Intent, Rung, State, Wait};
 
+use crate::choices::Policy;
 use crate::naive::budgets::Window;
 use crate::naive::{Flaw, Key, Memory, Naive, Own};
 
@@ -101,15 +102,24 @@ impl Naive {
 
     fn start(&mut self, key: Key, now: Duration) {
         self.adopt(key);
-        let is_limited = !self.has(Flaw::StartsTakeForever);
+        let starts_end = !self.has(Flaw::StartsTakeForever);
+        let runs_end = !self.has(Flaw::RunsTakeForever);
         let node = self.at(key);
         node.state = State::Starting;
         node.own = Own::Code;
         node.started_at = now;
         node.is_open = false;
-        let limit = node.choices.policy.start_timeout;
-        let limit = limit.filter(|_| is_limited && node.told.is_none());
-        node.start_due = limit.map(|limit| now + limit);
+        if node.told.is_none() && !node.is_pool() {
+            let Policy {
+                start_timeout,
+                run_timeout,
+                ..
+            } = node.choices.policy;
+            let start = start_timeout.filter(|_| starts_end);
+            node.limits.start = start.map(|limit| now + limit);
+            let run = run_timeout.filter(|_| runs_end);
+            node.limits.run = run.map(|limit| now + limit);
+        }
         if node.is_healthy_at_start() {
             self.become_healthy(key, now);
         }

@@ -6,7 +6,7 @@ use perennial::Path;
 use perennial::tree::{Down, OnLeak, Rung, State, Told};
 
 use crate::choices::How;
-use crate::naive::{Flaw, Key, Naive, Own};
+use crate::naive::{Flaw, Key, Limits, Naive, Own};
 
 impl Naive {
     pub(crate) fn tell_below(&mut self, key: Key, now: Duration, by: &Path) {
@@ -27,7 +27,7 @@ impl Naive {
         }
         if self.nodes[&key].told() < Some(told) {
             self.at(key).told = Some((told, by.clone()));
-            self.at(key).start_due = None;
+            self.at(key).limits = Limits::default();
             self.hear(key, now, told);
         }
         if is_new {
