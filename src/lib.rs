@@ -74,7 +74,7 @@
 //!
 //! # async fn serve(ctx: Context) { ctx.healthy(); ctx.cancelled().await }
 //! async fn root(ctx: Context) -> anyhow::Result<()> {
-//!     let disk = runnable(serve).beat_timeout(Duration::from_secs(5)); // or it hangs: `ctx.beat()`
+//!     let disk = runnable(serve).beat_timeout(Duration::from_secs(5)); // it says `ctx.beat()`
 //!     let index = runnable(serve).start_timeout(Duration::from_secs(30)); // to become healthy
 //!     let tidy = runnable(serve).restart(Restart::Transient).on_spent(OnSpent::StayDown);
 //!     ctx.group("storage", Strategy::RestForOne) // a failure takes those after it, too

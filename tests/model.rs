@@ -43,7 +43,7 @@ use world::{Planted, Tally, play};
 const CASES: u32 = 600;
 
 /// Within how many histories something planted has to be noticed.
-const CASES_TO_NOTICE_MAX: usize = 6000;
+const CASES_TO_NOTICE_MAX: usize = 3000;
 
 /// What has to happen somewhere in a run of [`CASES`] histories.
 const REACHED: [&str; 37] = [

@@ -67,8 +67,8 @@ impl Choices {
 
 fn policy() -> impl Strategy<Value = Policy> {
     let start_timeout = prop_oneof![7 => Just(None), 1 => Just(Some(Duration::from_millis(700)))];
-    let run_timeout = prop_oneof![9 => Just(None), 1 => Just(Some(Duration::from_millis(2000)))];
-    let beat_timeout = prop_oneof![9 => Just(None), 1 => Just(Some(Duration::from_millis(900)))];
+    let run_timeout = prop_oneof![24 => Just(None), 1 => Just(Some(Duration::from_millis(2000)))];
+    let beat_timeout = prop_oneof![24 => Just(None), 1 => Just(Some(Duration::from_millis(900)))];
     let limits = (start_timeout, run_timeout, beat_timeout);
     let on_spent = prop_oneof![
         6 => Just(OnSpent::Escalate),
