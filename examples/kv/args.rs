@@ -16,7 +16,7 @@ pub(crate) struct Args {
 
     /// The most connections at a time; those beyond are closed at once
     #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
-    #[arg(value_parser = clap::value_parser!(u32).range(CONNECTIONS_MIN..))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections: u32,
 
     /// Close a connection that neither sends nor takes a byte for so long; never by default
@@ -66,6 +66,3 @@ impl Args {
         parts
     }
 }
-
-/// The tree has one limit for the children of any node, and the root has some too.
-const CONNECTIONS_MIN: i64 = 8;

@@ -16,7 +16,7 @@ pub(crate) enum Part {
     Connection,
     /// The node that removes keys.
     Expiry,
-    /// The node that accepts, and with it every connection.
+    /// The node that accepts.
     Listener,
     /// The node that shows the tree.
     Reporter,
@@ -29,7 +29,7 @@ impl Part {
     fn at(path: &Path) -> Option<Self> {
         if path
             .parent()
-            .is_some_and(|pool| *pool == *"root.listener.connections")
+            .is_some_and(|pool| *pool == *"root.connections")
         {
             return Some(Self::Connection);
         }

@@ -5,9 +5,9 @@
 //!   store              answers batches of commands, one at a time
 //!   expiry             removes keys when they are due
 //!   reporter           logs the tree at SIGUSR1
+//!   connections        a pool
+//!     1, 2, ..         one for each client
 //!   listener           accepts
-//!     connections      the pool of `serve_tcp`
-//!       1, 2, ..       one for each client
 //!   chaos              with `--chaos` only: kills the others
 //! ```
 //!

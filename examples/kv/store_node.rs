@@ -1,11 +1,15 @@
 //! The node that carries out commands, and the queue in front of it.
 
-use std::{future::poll_fn, sync::Arc, task, vec};
+use std::{future::poll_fn, sync::Arc, task, time::Duration, vec};
 
 use parking_lot::Mutex;
 use perennial::Context;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    select,
+    sync::{mpsc, oneshot},
+    time::interval,
+};
 
 use crate::{
     command::Command,
@@ -18,13 +22,13 @@ use crate::{
 /// next, and what it has taken out is answered before it can be killed: there is no await between.
 /// Only a panic loses a batch; its connection hears of that and closes.
 ///
-/// When the daemon stops, all parts are asked at once. The connections may be in the middle of a
-/// batch then, so the node carries out what is queued before it returns.
+/// It provides: when the daemon stops, it is asked when the connections are gone, so nobody is in
+/// the middle of a batch then. And it beats: one that hangs is replaced.
 #[derive(Debug)]
 pub(crate) struct StoreNode {
     keyspace: Arc<Keyspace>,
     queue: Mutex<mpsc::Receiver<Batch>>,
-    entrance: Mutex<mpsc::Sender<Batch>>,
+    entrance: mpsc::Sender<Batch>,
 }
 
 /// Commands of one connection, and where it waits for their answer.
@@ -34,18 +38,11 @@ struct Batch {
     answer: oneshot::Sender<Answer>,
 }
 
-/// Why a batch has no answer.
+/// A batch has no answer: the store broke over it or over one before it. Some of its commands may
+/// have been carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub(crate) enum AskError {
-    /// The store broke over this batch or one before it. Some of its commands may have been
-    /// carried out.
-    #[error("TRYAGAIN store restarted")]
-    Restarted,
-    /// The store takes no batches any more. No command has been carried out.
-    #[error("TRYAGAIN store is stopping")]
-    Stopping,
-}
+#[error("TRYAGAIN store restarted")]
+pub(crate) struct AskError;
 
 impl StoreNode {
     /// A store for this data, with an empty queue.
@@ -54,7 +51,7 @@ impl StoreNode {
         Self {
             keyspace,
             queue: Mutex::new(queue),
-            entrance: Mutex::new(entrance),
+            entrance,
         }
     }
 
@@ -68,43 +65,29 @@ impl StoreNode {
     ///
     /// Not cancel safe: if the future is dropped, the commands may be carried out unheard.
     pub(crate) async fn ask(&self, commands: vec::IntoIter<Command>) -> Result<Answer, AskError> {
-        let entrance = self.entrance.lock().clone();
         let (answer, answered) = oneshot::channel();
         let batch = Batch { commands, answer };
-        entrance.send(batch).await.map_err(|_| AskError::Stopping)?;
-        answered.await.map_err(|_| AskError::Restarted)
+        self.entrance.send(batch).await.map_err(|_| AskError)?;
+        answered.await.map_err(|_| AskError)
     }
 
-    /// Carries out batches until it is told to stop, and then those in the queue.
+    /// Carries out batches until it is told to stop.
     pub(crate) async fn run(&self, ctx: Context) {
-        self.open();
-        ctx.healthy();
         let mut batches = Vec::with_capacity(BATCHES_AT_ONCE_MAX);
-        while let Some(()) = ctx.until_cancelled(self.receive(&mut batches)).await {
-            self.answer(&mut batches);
-        }
-        // Who is refused from here on knows that nothing has happened.
-        self.queue.lock().close();
+        let mut beats = interval(SILENCE_MAX / 4);
+        ctx.healthy();
         loop {
-            self.receive(&mut batches).await;
-            if batches.is_empty() {
-                return;
+            select! {
+                biased;
+                () = ctx.cancelled() => return,
+                () = self.receive(&mut batches) => self.answer(&mut batches),
+                _ = beats.tick() => {}
             }
-            self.answer(&mut batches);
+            ctx.beat();
         }
     }
 
-    /// Makes a new queue if the last incarnation was told to stop and has closed it.
-    fn open(&self) {
-        let mut queue = self.queue.lock();
-        if queue.is_closed() {
-            let (entrance, fresh) = mpsc::channel(QUEUED_BATCHES_MAX);
-            *self.entrance.lock() = entrance;
-            *queue = fresh;
-        }
-    }
-
-    /// Waits for batches. None come if the queue is closed and empty.
+    /// Waits for batches.
     async fn receive(&self, batches: &mut Vec<Batch>) {
         let receive = |cx: &mut task::Context<'_>| {
             let mut queue = self.queue.lock();
@@ -120,6 +103,9 @@ impl StoreNode {
         }
     }
 }
+
+/// A store that has not looked around for so long hangs.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// A connection has one batch at a time, so there are never more of them than connections; those
 /// beyond this number wait in front of the queue.

@@ -9,13 +9,19 @@ use std::{
 
 use anyhow::Context as _;
 use perennial::{
-    Backoff, Configured, Context, Runnable, Supervisor, Tree, method, periodic, serve_tcp,
+    Backoff, Configured, Context, Pool, Supervisor, Template, Tree, accept_tcp, method, periodic,
 };
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::{
-    args::Args, chaos::Chaos, connection::Connection, expiry::Expiry, keyspace::Keyspace,
-    reporter::Reporter, socket::Socket, store_node::StoreNode,
+    args::Args,
+    chaos::Chaos,
+    connection::Connection,
+    expiry::Expiry,
+    keyspace::Keyspace,
+    reporter::Reporter,
+    socket::Socket,
+    store_node::{SILENCE_MAX, StoreNode},
 };
 
 /// What outlives every incarnation of every part.
@@ -46,9 +52,7 @@ impl Daemon {
 
     /// The tree, ready to be started.
     pub(crate) fn supervisor(self: &Arc<Self>) -> Supervisor {
-        let mut supervisor = Supervisor::new(method(self, Self::root))
-            .stop_on_signals()
-            .children_max(self.args.max_connections as usize);
+        let mut supervisor = Supervisor::new(method(self, Self::root)).stop_on_signals();
         if let Some(seed) = self.args.seed {
             supervisor = supervisor.seed(seed);
         }
@@ -68,16 +72,24 @@ impl Daemon {
         self.chaos.as_ref().map_or(0, |chaos| chaos.kills())
     }
 
-    /// Binds the socket and declares the parts. Each falls and rises alone.
+    /// Binds the socket and declares the parts. Each falls and rises alone. They stop in the order
+    /// in which they need one another: the listener, its connections, the store.
     async fn root(&self, ctx: Context) -> anyhow::Result<()> {
         let address = self.args.listen;
         let listener = bind(address).with_context(|| format!("cannot listen on {address}"))?;
         let address = listener.local_addr()?;
+        let store = method(&self.store, StoreNode::run).beat_timeout(SILENCE_MAX);
+        let connections = Pool::builder()
+            .max_children(self.args.max_connections as usize)
+            .provides()
+            .build();
+        let listener = accept_tcp(listener, self.serving(&connections));
         let parts = [
-            ctx.run("store", self.part(method(&self.store, StoreNode::run)))?,
+            ctx.run("store", self.part(store.provides()))?,
             ctx.run("expiry", self.part(method(&self.expiry, Expiry::run)))?,
             ctx.run("reporter", self.part(method(&self.reporter, Reporter::run)))?,
-            ctx.run("listener", self.listener(listener))?,
+            ctx.run("connections", connections)?,
+            ctx.run("listener", self.part(listener))?,
         ];
         for part in parts {
             part.healthy().await?;
@@ -92,18 +104,17 @@ impl Daemon {
         Ok(())
     }
 
-    /// The part that accepts connections, and serves each in a child of its own.
-    fn listener(&self, listener: TcpListener) -> impl Runnable {
+    /// Serves each connection in a child of the pool.
+    fn serving(&self, connections: &Pool) -> Template<TcpStream> {
         let (store, idle_timeout) = (self.store.clone(), self.args.idle_timeout());
-        let serve = move |ctx, stream| {
+        connections.template(move |stream| {
             let store = store.clone();
-            async move {
+            async move |ctx: Context| {
                 let socket = Socket::new(stream, idle_timeout)?;
                 Connection::new(socket, store).run(ctx).await;
                 Ok::<(), io::Error>(())
             }
-        };
-        self.part(serve_tcp(listener, serve))
+        })
     }
 
     /// A part as it is run under chaos or without.

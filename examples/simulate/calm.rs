@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use perennial::tree::{Health, Intent, Signal};
+use perennial::tree::{Health, Intent, Kind, Signal};
 
 use crate::act::{Act, Late};
-use crate::choices::{Choices, How};
+use crate::choices::{Choices, How, Policy};
 use crate::planted::Planted;
 use crate::player::{Player, Run};
 use crate::world::{Career, Manner};
@@ -190,5 +190,17 @@ fn returns(run: &Run) -> Act {
         by: run.spot,
         how,
         left: 0,
+    }
+}
+
+impl Choices {
+    /// Whether it may not run, or not be silent, for ever.
+    pub(crate) fn is_limited(&self) -> bool {
+        let Policy {
+            run_timeout,
+            beat_timeout,
+            ..
+        } = self.policy;
+        self.kind == Kind::Runnable && (run_timeout.is_some() || beat_timeout.is_some())
     }
 }

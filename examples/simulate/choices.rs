@@ -80,16 +80,6 @@ impl Choices {
         options
     }
 
-    /// Whether it may not run, or not be silent, for ever.
-    pub(crate) fn is_limited(&self) -> bool {
-        let Policy {
-            run_timeout,
-            beat_timeout,
-            ..
-        } = self.policy;
-        self.kind == Kind::Runnable && (run_timeout.is_some() || beat_timeout.is_some())
-    }
-
     pub(crate) fn backoff(&self) -> Backoff {
         let backoff = Backoff::default().initial(self.initial).cap(DELAY_MAX);
         let backoff = backoff.factor(2.0).and_then(|it| it.jitter(self.jitter));

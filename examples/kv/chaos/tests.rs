@@ -61,8 +61,8 @@ fn parts_are_known_by_their_paths() {
         ("root.expiry", Some(Part::Expiry)),
         ("root.reporter", Some(Part::Reporter)),
         ("root.listener", Some(Part::Listener)),
-        ("root.listener.connections.7", Some(Part::Connection)),
-        ("root.listener.connections", None),
+        ("root.connections.7", Some(Part::Connection)),
+        ("root.connections", None),
         ("root.chaos", None),
         ("root", None),
     ] {
