@@ -93,6 +93,10 @@
 //! [`Tree::node`], [`Child`], [`Context::parent`] and [`Context::sibling`] order one node to start,
 //! to restart, to stop and stay down, or to be forgotten; the [`Order`] resolves when that is done.
 //!
+//! # Blocking code
+//!
+//! [`blocking`] runs code on a thread of its own; it asks [`Context::is_cancelled`] when to return.
+//!
 //! # Adapters
 //!
 //! [`periodic`] does work again and again; [`serve_tcp`] serves each connection in a pooled child.
@@ -141,8 +145,8 @@ pub use crate::path::Path;
 pub use crate::runtime::{
     Child, Clock, Configured, Context, Effect, Ended, Ending, Events, FirstStartError, Group, Hand,
     HealthyError, Hold, Lagged, Node, Order, OrderError, OwnError, Owned, OwnedError, Pool, Run,
-    RunError, RunOnce, Runnable, SettleError, StartError, Supervisor, Tree, method, once, run,
-    runnable,
+    RunError, RunOnce, Runnable, SettleError, StartError, Supervisor, Tree, blocking,
+    blocking_once, method, once, run, runnable,
 };
 #[doc(hidden)]
 pub use crate::runtime::{Method, Spec};

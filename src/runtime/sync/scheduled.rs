@@ -148,6 +148,11 @@ impl Handle {
         RuntimeFlavor::CurrentThread
     }
 
+    /// A schedule has one runtime, and every thread is in it.
+    pub(crate) const fn enter(&self) -> Entered {
+        Entered
+    }
+
     /// A schedule is over when all tasks are: one that is left behind is a deadlock.
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle
     where
@@ -162,6 +167,10 @@ impl Handle {
         JoinHandle(abort)
     }
 }
+
+/// That a thread is in the runtime.
+#[derive(Debug)]
+pub(crate) struct Entered;
 
 /// A task, which keeps the handle that the schedule waits for until its end.
 #[derive(Debug)]
