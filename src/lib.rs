@@ -101,6 +101,10 @@
 //! [`Tree::node`], [`Child`], [`Context::parent`] and [`Context::sibling`] order one node to start,
 //! to restart, to stop and stay down, or to be forgotten; the [`Order`] resolves when that is done.
 //!
+//! # Blocking code
+//!
+//! [`blocking`] runs code on a thread of its own; it asks [`Context::is_cancelled`] when to return.
+//!
 //! # Adapters
 //!
 //! [`periodic`] does work again and again; [`serve_tcp`] serves each connection in a pooled child,
@@ -151,7 +155,8 @@ pub use crate::runtime::{
     Again, Child, Clock, Configured, Context, Effect, Ended, Ending, Events, FirstStartError,
     Group, Hand, HealthyError, Hold, IntoTask, Lagged, Node, Once, Order, OrderError, OwnError,
     Owned, OwnedError, Pool, PoolBuilder, Run, RunError, Runnable, SettleError, StartError,
-    Startable, Supervisor, Task, TaskError, Template, Tree, method, once, run, runnable,
+    Startable, Supervisor, Task, TaskError, Template, Tree, blocking, blocking_once, method, once,
+    run, runnable,
 };
 #[doc(hidden)]
 pub use crate::runtime::{Method, Output, Spec};

@@ -7,6 +7,8 @@
 
 #[path = "schedules/asking.rs"]
 mod asking;
+#[path = "schedules/blocking.rs"]
+mod blocking;
 #[path = "schedules/declaring.rs"]
 mod declaring;
 #[path = "schedules/ending.rs"]

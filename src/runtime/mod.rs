@@ -1,6 +1,7 @@
 //! The tree on tokio: one processor task that owns the core, and the handles that speak to it.
 
 mod address;
+mod blocking;
 mod child;
 mod clock;
 mod configured;
@@ -30,6 +31,7 @@ mod task;
 mod tree;
 mod waits;
 
+pub use self::blocking::{blocking, blocking_once};
 pub use self::child::{Child, Ended};
 pub use self::clock::{Clock, Hand};
 pub use self::configured::{Again, Configured, Once};

@@ -48,7 +48,7 @@ impl<T> fmt::Debug for Owned<T> {
 /// It can be sent anywhere, to a thread or into a process's guard.
 #[must_use = "a hold that is dropped at once holds nothing"]
 pub struct Hold {
-    life: Arc<Life>,
+    pub(super) life: Arc<Life>,
     key: u64,
     what: Cow<'static, str>,
 }
@@ -147,7 +147,7 @@ impl<F: Future> Task<F> {
 }
 
 /// Tells the tree of a panic, which fails the owner.
-fn fail(life: &Life, panic: Panic, payload: Payload) -> OwnedError {
+pub(super) fn fail(life: &Life, panic: Panic, payload: Payload) -> OwnedError {
     let (id, path) = (life.id(), life.path().clone());
     let told = Message::OwnedPanicked {
         id,

@@ -5,7 +5,9 @@
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::panic::{
+    AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook,
+};
 use std::sync::Once;
 
 use crate::exit::Panic;
@@ -73,6 +75,12 @@ pub(crate) fn catch<T>(hook: Hook, run: impl FnOnce() -> T) -> Result<T, (Panic,
         let seen = seen.filter(|seen| seen.message() == text);
         (seen.unwrap_or_else(|| Panic::new(text, None)), payload)
     })
+}
+
+/// Goes on with a panic that was caught on another thread, with what was seen of it there.
+pub(crate) fn resume(panic: Panic, payload: Payload) -> ! {
+    SEEN.with(|seen| seen.replace(Some(panic)));
+    resume_unwind(payload)
 }
 
 /// Runs code of the user's in the processor, such as the drop of a runnable or the text of an

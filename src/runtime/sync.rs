@@ -15,10 +15,13 @@ pub(crate) use self::{
         MutexGuard, Notify, OnceLock, thread_local, yield_now,
     },
 };
+#[cfg(shuttle)]
+pub(crate) use shuttle::thread;
 #[cfg(not(shuttle))]
 pub(crate) use {
     parking_lot::{Mutex, MutexGuard},
     std::sync::{OnceLock, atomic::AtomicBool},
+    std::thread,
     std::thread_local,
     tokio::runtime::Handle,
     tokio::sync::{Notify, mpsc, oneshot, watch},

@@ -317,4 +317,25 @@ const FIRST: &[Mutant] = &[
     reply: oneshot::Sender<Result<F::Output, OwnedError>>,",
         found_by: Schedules("an_owned_task_is_gone_before_its_end_is_told"),
     },
+    Mutant {
+        name: "a thread does not hold its incarnation open",
+        file: "src/runtime/blocking.rs",
+        old: "        let ran = supervise(",
+        new: "        life.disown(0);\n        let ran = supervise(",
+        found_by: Test("blocking", "the_next_incarnation_waits_for_the_thread"),
+    },
+    Mutant {
+        name: "the panic of a thread loses its place",
+        file: "src/runtime/panics.rs",
+        old: "    SEEN.with(|seen| seen.replace(Some(panic)));\n",
+        new: "    drop(panic);\n",
+        found_by: Test("blocking", "a_panic_is_a_death_with_its_place"),
+    },
+    Mutant {
+        name: "a panic of a thread whose task was aborted is lost",
+        file: "src/runtime/blocking.rs",
+        old: "owned::fail(life, panic, payload);",
+        new: "drop((panic, payload));",
+        found_by: Test("blocking", "a_panic_after_the_abort_is_evidence"),
+    },
 ];

@@ -1,15 +1,16 @@
 //! What OTP has no counterpart for: runtimes, clocks, and threads that nobody can stop.
 
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use futures::FutureExt;
+use parking_lot::Mutex;
 use perennial::testing::Harness;
 use perennial::{
     Backoff, Context, Event, Grace, OrderError, Outcome, RunError, Strategy, Supervisor, Tree,
-    What, runnable,
+    What, blocking, runnable,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -81,6 +82,39 @@ fn otp_r2_a_child_that_never_yields_is_leaked_by_name() {
     let stopped = runtime.block_on(async { timeout(PATIENCE, stopped).await });
     free.store(true, Ordering::Relaxed);
     stopped.expect("it hangs");
+}
+
+#[test]
+fn otp_r2_r10_a_blocking_child_that_never_returns_is_leaked_by_name() {
+    // R15, L9. It has a thread of its own, so that a runtime with one other may be dropped.
+    let (free, is_free) = mpsc::channel::<()>();
+    let is_free = Arc::new(Mutex::new(is_free));
+    let wild = move |ctx: Context| {
+        ctx.healthy();
+        // It ends with the sender.
+        let _ = is_free.lock().recv();
+    };
+    let wild = blocking(wild).grace(ms(1));
+    let root = move |ctx: Context| {
+        let run = ctx.run("wild", wild.clone());
+        async move {
+            run?.healthy().await?;
+            ctx.done();
+            anyhow::Ok(())
+        }
+    };
+    let runtime = current_thread();
+    let stopped = async {
+        let tree = Supervisor::new(root).leak_after(ms(1)).start();
+        tree.settled().await;
+        let report = tree.stop().await.expect("stopping is no failure");
+        let leaked: Vec<_> = report.leaked().map(ToString::to_string).collect();
+        assert_eq!(leaked, ["root.wild"], "{report}");
+    };
+    let stopped = runtime.block_on(async { timeout(PATIENCE, stopped).await });
+    stopped.expect("it hangs");
+    drop(runtime);
+    drop(free);
 }
 
 #[test]

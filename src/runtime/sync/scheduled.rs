@@ -148,8 +148,10 @@ impl Handle {
         RuntimeFlavor::CurrentThread
     }
 
-    /// Time is moved by hand, on all threads.
-    pub(crate) const fn enter(&self) {}
+    /// A schedule has one runtime, and every thread is in it.
+    pub(crate) const fn enter(&self) -> Entered {
+        Entered
+    }
 
     /// A schedule is over when all tasks are: one that is left behind is a deadlock.
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle
@@ -165,6 +167,10 @@ impl Handle {
         JoinHandle(abort)
     }
 }
+
+/// That a thread is in the runtime.
+#[derive(Debug)]
+pub(crate) struct Entered;
 
 /// A task, which keeps the handle that the schedule waits for until its end.
 #[derive(Debug)]
