@@ -93,6 +93,12 @@
 //! [`Tree::node`], [`Child`], [`Context::parent`] and [`Context::sibling`] order one node to start,
 //! to restart, to stop and stay down, or to be forgotten; the [`Order`] resolves when that is done.
 //!
+//! # Finding each other
+//!
+//! A node [publishes](Configured::publishes) what others need of it, such as an address or a
+//! sender. They wait for that of its present incarnation, and follow it over restarts:
+//! [`Published`].
+//!
 //! # Blocking code
 //!
 //! [`blocking`] runs code on a thread of its own; it asks [`Context::is_cancelled`] when to return.
@@ -143,10 +149,10 @@ pub use crate::exit::{Exit, IntoExit, Panic, SharedError};
 pub use crate::name::{NAME_LENGTH_MAX, Name, NameError};
 pub use crate::path::Path;
 pub use crate::runtime::{
-    Child, Clock, Configured, Context, Effect, Ended, Ending, Events, FirstStartError, Group, Hand,
-    HealthyError, Hold, Lagged, Node, Order, OrderError, OwnError, Owned, OwnedError, Pool, Run,
-    RunError, RunOnce, Runnable, SettleError, StartError, Supervisor, Tree, blocking,
-    blocking_once, method, once, run, runnable,
+    Child, Clock, Configured, Context, Effect, Ended, Ending, Events, FirstStartError, GoneError,
+    Group, Hand, HealthyError, Hold, Lagged, Node, Order, OrderError, OwnError, Owned, OwnedError,
+    Pool, PublishError, Published, Run, RunError, RunOnce, Runnable, SettleError, StartError,
+    Supervisor, Tree, Values, blocking, blocking_once, method, once, run, runnable,
 };
 #[doc(hidden)]
 pub use crate::runtime::{Method, Spec};

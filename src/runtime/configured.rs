@@ -1,22 +1,34 @@
 //! The options that travel with a runnable.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::runtime::claim::AnyCell;
+use crate::runtime::published::Published;
 use crate::tree::{
     Backoff, Grace, Health, Intensity, OnLeak, OnSpent, Options, Restart, Significant, Stops,
 };
 
-/// A runnable with options; made by [`runnable`](crate::runnable), [`method`](crate::method) and
-/// [`once`](crate::once).
+/// A runnable with options; made by [`runnable`](crate::runnable), [`method`](crate::method),
+/// [`blocking`](crate::blocking) and [`once`](crate::once).
 #[derive(Clone)]
 #[must_use = "a runnable does nothing until it is run"]
 pub struct Configured<F> {
     pub(super) run: F,
     pub(super) options: Options,
+    pub(super) publishes: Vec<Arc<dyn AnyCell>>,
 }
 
 impl<F> Configured<F> {
+    pub(super) fn new(run: F) -> Self {
+        Self {
+            run,
+            options: Options::default(),
+            publishes: Vec::new(),
+        }
+    }
+
     /// Sets how long an incarnation may take to end when it is asked to: 5 s by default, zero
     /// aborts at once. [`Grace::Infinite`] waits as long as it takes.
     pub fn grace(mut self, grace: impl Into<Grace>) -> Self {
@@ -81,6 +93,12 @@ impl<F> Configured<F> {
     /// Says that the node's own end stops its parent, which is done then (R10c).
     pub const fn significant(mut self, significant: Significant) -> Self {
         self.options.significant = Some(significant);
+        self
+    }
+
+    /// Makes the node the publisher of a [`Published`] value. It may be that of several.
+    pub fn publishes<T: Send + Sync + 'static>(mut self, value: &Published<T>) -> Self {
+        self.publishes.push(value.cell());
         self
     }
 

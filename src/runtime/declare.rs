@@ -185,10 +185,14 @@ fn declare(
 }
 
 pub(super) fn declared(address: Arc<Address>, spec: Spec) -> Declared {
+    if let Some(claim) = &spec.claim {
+        claim.declare(&address);
+    }
     Declared {
         address,
         options: spec.options,
         stored: spec.stored,
+        claim: spec.claim,
     }
 }
 

@@ -96,17 +96,20 @@ impl Processor {
     }
 
     fn replace(&mut self, place: Place, path: Path, spec: Spec) -> Result<(), OrderError> {
-        let Spec { options, stored } = spec;
-        let health = options.health;
         let changed = if self.entries.runs_once(place) {
             Err(OrderError::Once { path })
         } else {
-            let changed = self.core.reconfigure(place, options);
+            let changed = self.core.reconfigure(place, spec.options.clone());
             changed.map_err(|refusal| refused(path, refusal))
         };
         match changed {
-            Ok(()) => self.entries.replace(place, health, stored),
-            Err(_) => drop_shielded(stored),
+            Ok(()) => {
+                if spec.claim.is_some() {
+                    self.core.watch(place);
+                }
+                self.entries.replace(place, spec);
+            }
+            Err(_) => drop_shielded(spec),
         }
         changed
     }

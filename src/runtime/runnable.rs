@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use futures::future::BoxFuture;
 
 use crate::exit::{Exit, IntoExit};
+use crate::runtime::claim::Claim;
 use crate::runtime::configured::Configured;
 use crate::runtime::context::Context;
 use crate::runtime::incarnation::Incarnation;
@@ -73,10 +74,7 @@ where
     F: Fn(Context) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    Configured {
-        run,
-        options: Options::default(),
-    }
+    Configured::new(run)
 }
 
 /// Gives options to code that runs once, for [`Pool::start`](crate::Pool::start).
@@ -85,10 +83,7 @@ where
     F: FnOnce(Context) -> Fut + Send + 'static,
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    Configured {
-        run,
-        options: Options::default(),
-    }
+    Configured::new(run)
 }
 
 /// Makes a runnable of a method of a service that outlives its incarnations.
@@ -169,6 +164,7 @@ where
         Spec {
             options: share(self.options),
             stored: Stored::Again(Arc::new(self.run)),
+            claim: Claim::new(self.publishes),
         }
     }
 }
@@ -198,6 +194,7 @@ where
         Spec {
             options: share(options),
             stored: Stored::Once(Some(Box::new(self.run))),
+            claim: Claim::new(self.publishes),
         }
     }
 }
@@ -207,6 +204,7 @@ where
 pub struct Spec {
     pub(super) options: Arc<Options>,
     pub(super) stored: Stored,
+    pub(super) claim: Option<Box<Claim>>,
 }
 
 impl Spec {
@@ -218,6 +216,7 @@ impl Spec {
         Self {
             options: Arc::new(options),
             stored: Stored::Pool(cell),
+            claim: None,
         }
     }
 }
