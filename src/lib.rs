@@ -101,6 +101,12 @@
 //! [`Tree::node`], [`Child`], [`Context::parent`] and [`Context::sibling`] order one node to start,
 //! to restart, to stop and stay down, or to be forgotten; the [`Order`] resolves when that is done.
 //!
+//! # Finding each other
+//!
+//! A node [publishes](Configured::publishes) what others need of it, such as an address or a
+//! sender. They wait for that of its present incarnation, and follow it over restarts:
+//! [`Published`].
+//!
 //! # Blocking code
 //!
 //! [`blocking`] runs code on a thread of its own; it asks [`Context::is_cancelled`] when to return.
@@ -153,10 +159,10 @@ pub use crate::name::{NAME_LENGTH_MAX, Name, NameError};
 pub use crate::path::Path;
 pub use crate::runtime::{
     Again, Child, Clock, Configured, Context, Effect, Ended, Ending, Events, FirstStartError,
-    Group, Hand, HealthyError, Hold, IntoTask, Lagged, Node, Once, Order, OrderError, OwnError,
-    Owned, OwnedError, Pool, PoolBuilder, Run, RunError, Runnable, SettleError, StartError,
-    Startable, Supervisor, Task, TaskError, Template, Tree, blocking, blocking_once, method, once,
-    run, runnable,
+    GoneError, Group, Hand, HealthyError, Hold, IntoTask, Lagged, Node, Once, Order, OrderError,
+    OwnError, Owned, OwnedError, Pool, PoolBuilder, PublishError, Published, Run, RunError,
+    Runnable, SettleError, StartError, Startable, Supervisor, Task, TaskError, Template, Tree,
+    Values, blocking, blocking_once, method, once, run, runnable,
 };
 #[doc(hidden)]
 pub use crate::runtime::{Method, Output, Spec};

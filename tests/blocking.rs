@@ -16,8 +16,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use parking_lot::Mutex;
 use perennial::{
-    Backoff, Context, Evidence, Exit, IntoExit, OnLeak, OrderError, Outcome, RunError, Rung, State,
-    Supervisor, Tree, What, blocking, blocking_once,
+    Backoff, Context, Evidence, Exit, IntoExit, OnLeak, OrderError, Outcome, PublishError,
+    Published, RunError, Rung, State, Supervisor, Tree, What, blocking, blocking_once, runnable,
 };
 use threads::{PATIENCE, Stage, Threads, in_time};
 use tokio::runtime::{Builder, Handle};
@@ -316,6 +316,38 @@ async fn a_node_may_run_beside_a_thread_that_it_abandons() {
         .await;
     second.tell(Context::healthy).await;
     in_time(stage.tree.settled()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_an_abandoned_leak_publishes_is_refused() {
+    // L1, L10, R10. Code that never yields still runs, beside the next incarnation.
+    let (mut threads, obey) = Threads::new();
+    let value = Published::<u32>::new();
+    let child = runnable(move |ctx| std::future::ready(obey(ctx))).publishes(&value);
+    let child = child.grace(Duration::ZERO).on_leak(OnLeak::Abandon);
+    let mut stage = Stage::with_child(child);
+    let publish = |next: u32| {
+        let value = value.clone();
+        move |ctx: &Context| value.publish(ctx, next)
+    };
+    let first = threads.next().await;
+    first.tell(publish(1)).await.expect("it is the publisher");
+    let restarted = stage.tree.node(CHILD).restart();
+    stage
+        .until(|event| matches!(event.what, What::Aborted))
+        .await;
+    assert_eq!(value.peek(), Some(1), "it has not returned");
+    stage.hand.advance(Duration::from_secs(5));
+    in_time(restarted).await.expect("it starts beside it");
+    let second = threads.next().await;
+    assert_eq!(value.peek(), None);
+    let refused = first.tell(publish(9)).await;
+    assert!(matches!(refused, Err(PublishError::Ended { path }) if path == CHILD));
+    second.tell(publish(2)).await.expect("it is the publisher");
+    assert!(first.tell(publish(9)).await.is_err());
+    assert_eq!(value.peek(), Some(2));
+    first.end(|_| Exit::Returned);
+    second.end(|_| Exit::Returned);
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ mod intensity;
 mod pending;
 #[path = "otp/random.rs"]
 mod random;
+#[path = "otp/registry.rs"]
+mod registry;
 #[path = "otp/restart_loop.rs"]
 mod restart_loop;
 #[path = "otp/restart_types.rs"]

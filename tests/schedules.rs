@@ -23,6 +23,8 @@ mod ordering;
 mod owning;
 #[path = "schedules/pools.rs"]
 mod pools;
+#[path = "schedules/publishing.rs"]
+mod publishing;
 #[path = "schedules/saying.rs"]
 mod saying;
 #[path = "schedules/site.rs"]

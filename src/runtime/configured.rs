@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::runtime::claim::{AnyCell, Claim};
+use crate::runtime::published::Published;
 use crate::tree::{
     Backoff, Grace, Health, Intensity, OnLeak, OnSpent, Options, Restart, Significant, Stops,
 };
 
-/// Code with options; made by [`runnable`](crate::runnable), [`method`](crate::method) and
-/// [`once`](crate::once), and by the adapters.
+/// Code with options; made by [`runnable`](crate::runnable), [`method`](crate::method),
+/// [`blocking`](crate::blocking) and [`once`](crate::once), and by the adapters.
 #[derive(Clone)]
 #[must_use = "a runnable does nothing until it is run"]
 pub struct Configured<F, M = Again> {
@@ -17,6 +20,7 @@ pub struct Configured<F, M = Again> {
     /// What was chosen, but for `restart`.
     options: Options,
     restart: Option<Restart>,
+    publishes: Vec<Arc<dyn AnyCell>>,
     mode: PhantomData<M>,
 }
 
@@ -52,6 +56,7 @@ impl<F, M> Configured<F, M> {
             run,
             options: Options::default(),
             restart: None,
+            publishes: Vec::new(),
             mode: PhantomData,
         }
     }
@@ -62,17 +67,18 @@ impl<F, M> Configured<F, M> {
             run: change(self.run),
             options: self.options,
             restart: self.restart,
+            publishes: self.publishes,
             mode: PhantomData,
         }
     }
 
-    /// The code, and what was chosen for it.
-    pub(super) fn into_parts(self, by_default: Restart) -> (F, Options) {
+    /// The code, what was chosen for it, and its claim on what it publishes.
+    pub(super) fn into_parts(self, by_default: Restart) -> (F, Options, Option<Box<Claim>>) {
         let options = Options {
             restart: self.restart.unwrap_or(by_default),
             ..self.options
         };
-        (self.run, options)
+        (self.run, options, Claim::new(self.publishes))
     }
 
     /// Sets how long an incarnation may take to end when it is asked to: 5 s by default, zero
@@ -145,6 +151,12 @@ impl<F, M> Configured<F, M> {
     /// returned or was aborted (R10).
     pub const fn provides(mut self) -> Self {
         self.options.stops = Stops::AfterUsers;
+        self
+    }
+
+    /// Makes the node the publisher of a [`Published`] value. It may be that of several.
+    pub fn publishes<T: Send + Sync + 'static>(mut self, value: &Published<T>) -> Self {
+        self.publishes.push(value.cell());
         self
     }
 

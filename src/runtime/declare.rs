@@ -187,10 +187,14 @@ fn claim_pools(life: &Life, members: &[Declared]) -> Result<(), RunError> {
 }
 
 pub(super) fn declared(address: Arc<Address>, spec: Spec) -> Declared {
+    if let Some(claim) = &spec.claim {
+        claim.declare(&address);
+    }
     Declared {
         address,
         options: spec.options,
         stored: spec.stored,
+        claim: spec.claim,
     }
 }
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 use crate::name::Name;
 use crate::runtime::address::Address;
 use crate::runtime::child::Ended;
+use crate::runtime::claim::Claim;
 use crate::runtime::incarnation::{Incarnation, Life, Start};
 use crate::runtime::mailbox::Declared;
 use crate::runtime::panics::{drop_shielded, shield};
 use crate::runtime::pool::PoolCell;
-use crate::runtime::runnable::Stored;
+use crate::runtime::runnable::{Spec, Stored};
 use crate::runtime::shared::Shared;
 use crate::runtime::sync::{AbortHandle, oneshot};
 use crate::runtime::task::Seated;
-use crate::tree::{Health, Id, Place};
+use crate::tree::{Core, Health, Id, Place};
 
 /// The entries of all places, by slot.
 #[derive(Default)]
@@ -26,10 +27,14 @@ struct Entry {
     address: Arc<Address>,
     health: Health,
     stored: Stored,
+    /// On what it publishes.
+    claim: Option<Box<Claim>>,
     /// The pool that counts it.
     pool: Option<Arc<PoolCell>>,
     /// It has other code than what runs.
     is_replaced: bool,
+    /// On what that other code publishes.
+    next_claim: Option<Box<Claim>>,
     /// The last incarnation that was started.
     life: Option<Arc<Life>>,
     task: Task,
@@ -54,6 +59,7 @@ impl Entries {
             address,
             options,
             stored,
+            claim,
         } = child;
         address.settle(place);
         let health = options.health;
@@ -66,8 +72,10 @@ impl Entries {
             address,
             health,
             stored,
+            claim,
             pool,
             is_replaced: false,
+            next_claim: None,
             life: None,
             task: Task::None,
         });
@@ -90,6 +98,10 @@ impl Entries {
         };
         let life = Life::new(start, entry.address.clone(), shared.clone(), entry.health);
         entry.life = Some(life.clone());
+        entry.claim_anew();
+        if let Some(claim) = &entry.claim {
+            claim.start(life.id().incarnation());
+        }
         entry.launch(Incarnation::new(life));
     }
 
@@ -199,16 +211,34 @@ impl Entries {
 
     /// Keeps other code for the next start of a place. A task that parks for the next incarnation
     /// knows the type of the old one, so it is not used again.
-    pub(super) fn replace(&mut self, place: Place, health: Health, stored: Stored) {
+    pub(super) fn replace(&mut self, place: Place, spec: Spec) {
         let Some(entry) = self.get(place.slot()) else {
-            return drop_shielded(stored);
+            return drop_shielded(spec);
         };
-        entry.health = health;
+        let Spec {
+            options,
+            stored,
+            claim,
+        } = spec;
+        entry.health = options.health;
         entry.is_replaced = true;
+        entry.next_claim = claim;
         if matches!(entry.task, Task::Parked { .. }) {
             entry.task = Task::None;
         }
         drop_shielded(std::mem::replace(&mut entry.stored, stored));
+    }
+
+    /// Takes note of how a place looks now, if it publishes anything.
+    pub(super) fn look(&mut self, core: &Core, place: Place) {
+        let entry = self.get(place.slot()).filter(|entry| entry.place == place);
+        let Some(claim) = entry.and_then(|entry| entry.claim.as_ref()) else {
+            return;
+        };
+        // What is gone gives its claim back when it is forgotten.
+        if let Some(view) = core.view(place) {
+            claim.look(&view);
+        }
     }
 
     /// Notes that a child was removed: if its parent still declares, the name is free.
@@ -232,6 +262,19 @@ impl Entries {
 }
 
 impl Entry {
+    /// Lets other code have its own claim in the place of the one before.
+    fn claim_anew(&mut self) {
+        if !self.is_replaced {
+            return;
+        }
+        let next = self.next_claim.take();
+        if let Some(claim) = &next {
+            claim.declare(&self.address);
+        }
+        // Now: whoever waits need not hear that nobody publishes.
+        self.claim = next;
+    }
+
     /// Runs an incarnation, in the task of the last one where that is still there (R7).
     fn launch(&mut self, incarnation: Incarnation) {
         let task = std::mem::replace(&mut self.task, Task::None);

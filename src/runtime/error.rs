@@ -161,6 +161,39 @@ pub enum TaskError {
     Start(#[from] StartError),
 }
 
+/// Why a value was not published.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// Its node was not declared to publish this, or another node was declared to after it.
+    #[error("{path} is not the publisher of this value")]
+    NotPublisher {
+        /// The node.
+        path: Path,
+    },
+    /// The incarnation that the context belongs to has ended, or has leaked.
+    #[error("{path} cannot publish any more: this incarnation has ended")]
+    Ended {
+        /// The node.
+        path: Path,
+    },
+}
+
+/// Why there is no published value, and none to wait for.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum GoneError {
+    /// The publisher is down, is stopped from above, or its place is gone.
+    #[error("{path} publishes nothing any more")]
+    Gone {
+        /// The publisher.
+        path: Path,
+    },
+    /// The declaration of the publisher was refused.
+    #[error("the publisher of this value was never declared")]
+    Refused,
+}
+
 /// Why an incarnation cannot own another task or hold.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]

@@ -14,6 +14,7 @@ use crate::exit::{Exit, Panic};
 use crate::name::Name;
 use crate::runtime::address::Address;
 use crate::runtime::child::Question;
+use crate::runtime::claim::Claim;
 use crate::runtime::incarnation::Life;
 use crate::runtime::orders::Given;
 use crate::runtime::pool::PoolCell;
@@ -88,6 +89,8 @@ pub(crate) struct Declared {
     pub(crate) address: Arc<Address>,
     pub(crate) options: Arc<Options>,
     pub(crate) stored: Stored,
+    /// On what it publishes.
+    pub(crate) claim: Option<Box<Claim>>,
 }
 
 /// A group that is to be.

@@ -2,7 +2,9 @@
 
 mod address;
 mod blocking;
+mod cell;
 mod child;
+mod claim;
 mod clock;
 mod configured;
 mod context;
@@ -22,6 +24,7 @@ mod panics;
 mod pending;
 mod pool;
 mod processor;
+mod published;
 mod runnable;
 mod shared;
 mod signals;
@@ -38,14 +41,15 @@ pub use self::configured::{Again, Configured, Once};
 pub use self::context::Context;
 pub use self::declare::Group;
 pub use self::error::{
-    FirstStartError, HealthyError, OrderError, OwnError, OwnedError, RunError, SettleError,
-    StartError, TaskError,
+    FirstStartError, GoneError, HealthyError, OrderError, OwnError, OwnedError, PublishError,
+    RunError, SettleError, StartError, TaskError,
 };
 pub use self::events::{Events, Lagged};
 pub use self::interpose::Run;
 pub use self::orders::{Effect, Node, Order};
 pub use self::owned::{Hold, Owned};
 pub use self::pool::{IntoTask, Output, Pool, PoolBuilder, Task, Template};
+pub use self::published::{Published, Values};
 pub use self::runnable::{Method, Runnable, Spec, Startable, method, once, runnable};
 pub use self::supervisor::{Supervisor, run};
 pub use self::tree::{Ending, Tree};

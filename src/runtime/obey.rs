@@ -91,20 +91,23 @@ impl Processor {
     }
 
     fn replace(&mut self, place: Place, path: Path, spec: Spec) -> Result<(), OrderError> {
-        let Spec { options, stored } = spec;
-        let health = options.health;
-        let is_pool = self.entries.is_pool(place) || matches!(stored, Stored::Pool(_));
+        let is_pool = self.entries.is_pool(place) || matches!(spec.stored, Stored::Pool(_));
         let changed = if is_pool {
             Err(OrderError::Pool { path })
         } else if self.entries.runs_once(place) {
             Err(OrderError::Once { path })
         } else {
-            let changed = self.core.reconfigure(place, options);
+            let changed = self.core.reconfigure(place, spec.options.clone());
             changed.map_err(|refusal| refused(path, refusal))
         };
         match changed {
-            Ok(()) => self.entries.replace(place, health, stored),
-            Err(_) => drop_shielded(stored),
+            Ok(()) => {
+                if spec.claim.is_some() {
+                    self.core.watch(place);
+                }
+                self.entries.replace(place, spec);
+            }
+            Err(_) => drop_shielded(spec),
         }
         changed
     }

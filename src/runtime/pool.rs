@@ -187,7 +187,7 @@ impl Default for Pool {
 impl Runnable for Pool {
     fn into_spec(self) -> Spec {
         let options = self.cell.options.clone();
-        Spec::new(options, Stored::Pool(self.cell))
+        Spec::new(options, Stored::Pool(self.cell), None)
     }
 }
 

@@ -86,20 +86,20 @@ impl Processor {
             outcome,
             throws,
         } = parts;
-        let mut entries = Entries::default();
-        entries.insert(core.root(), root, None);
         let (timer, waits) = (Timer::new(shared.time.clone()), Waits::default());
-        Self {
+        let mut processor = Self {
             core,
             timer,
             rng,
-            entries,
+            entries: Entries::default(),
             waits,
             shared,
             inbox,
             outcome,
             throws,
-        }
+        };
+        processor.enter(processor.core.root(), root, None);
+        processor
     }
 
     /// Runs the tree until it has ended.
@@ -229,7 +229,7 @@ impl Processor {
     ) {
         let declaration = declaration(&child);
         match parent.and_then(|parent| self.core.run(now, parent, declaration)) {
-            Some(place) => self.entries.insert(place, child, pool),
+            Some(place) => self.enter(place, child, pool),
             None => refuse(child, pool),
         }
     }
@@ -248,10 +248,21 @@ impl Processor {
         {
             Some(places) => {
                 for (place, child) in places.into_iter().zip(members) {
-                    self.entries.insert(place, child, None);
+                    self.enter(place, child, None);
                 }
             }
             None => members.into_iter().for_each(|child| refuse(child, None)),
+        }
+    }
+
+    /// Keeps what belongs to a new place beside the core.
+    fn enter(&mut self, place: Place, child: Declared, pool: Option<Arc<PoolCell>>) {
+        let publishes = child.claim.is_some();
+        self.entries.insert(place, child, pool);
+        if publishes {
+            self.core.watch(place);
+            // It may be told to stop already.
+            self.entries.look(&self.core, place);
         }
     }
 
@@ -261,7 +272,11 @@ impl Processor {
         while let Some(action) = self.core.next_action() {
             match action {
                 Action::End(result) => return self.end(result),
-                Action::Changed(place) => changed.push(place),
+                Action::Changed(place) => {
+                    // At once: what starts after this reads nothing of what has ended before (L5).
+                    self.entries.look(&self.core, place);
+                    changed.push(place);
+                }
                 // Cancelling, answering and telling run code of the user's: wakers, subscribers.
                 action => drop(shield(|| self.perform(action))),
             }
@@ -395,5 +410,5 @@ fn refuse(child: Declared, pool: Option<Arc<PoolCell>>) {
         // What it took now would stay in the closed mailbox, as long as anybody holds the pool.
         pool.close();
     }
-    drop_shielded(child.stored);
+    drop_shielded((child.stored, child.claim));
 }

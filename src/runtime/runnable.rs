@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use futures::future::BoxFuture;
 
 use crate::exit::{Exit, IntoExit};
+use crate::runtime::claim::Claim;
 use crate::runtime::configured::{Configured, Once};
 use crate::runtime::context::Context;
 use crate::runtime::incarnation::Incarnation;
@@ -160,8 +161,8 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_spec(self) -> Spec {
-        let (run, options) = self.into_parts(Restart::Permanent);
-        Spec::new(options, Stored::Again(Arc::new(run)))
+        let (run, options, claim) = self.into_parts(Restart::Permanent);
+        Spec::new(options, Stored::Again(Arc::new(run)), claim)
     }
 }
 
@@ -181,8 +182,8 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_child(self) -> Spec {
-        let (run, options) = self.into_parts(Restart::Temporary);
-        Spec::child(options, Stored::Once(Some(Box::new(run))))
+        let (run, options, claim) = self.into_parts(Restart::Temporary);
+        Spec::child(options, Stored::Once(Some(Box::new(run))), claim)
     }
 }
 
@@ -192,8 +193,8 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_child(self) -> Spec {
-        let (run, options) = self.into_parts(Restart::Temporary);
-        Spec::child(options, Stored::Again(Arc::new(run)))
+        let (run, options, claim) = self.into_parts(Restart::Temporary);
+        Spec::child(options, Stored::Again(Arc::new(run)), claim)
     }
 }
 
@@ -202,24 +203,26 @@ where
 pub struct Spec {
     pub(super) options: Arc<Options>,
     pub(super) stored: Stored,
+    pub(super) claim: Option<Box<Claim>>,
 }
 
 impl Spec {
-    pub(super) fn new(options: Options, stored: Stored) -> Self {
+    pub(super) fn new(options: Options, stored: Stored, claim: Option<Box<Claim>>) -> Self {
         Self {
             options: share(options),
             stored,
+            claim,
         }
     }
 
     /// A child of a pool, which comes and goes without it.
-    fn child(options: Options, stored: Stored) -> Self {
+    fn child(options: Options, stored: Stored, claim: Option<Box<Claim>>) -> Self {
         let significant = None;
         let options = Options {
             significant,
             ..options
         };
-        Self::new(options, stored)
+        Self::new(options, stored, claim)
     }
 }
 

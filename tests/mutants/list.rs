@@ -338,4 +338,66 @@ const FIRST: &[Mutant] = &[
         new: "drop((panic, payload));",
         found_by: Test("blocking", "a_panic_after_the_abort_is_evidence"),
     },
+    Mutant {
+        name: "a value that was published outlives its incarnation",
+        file: "src/runtime/cell.rs",
+        old: "let keeps = is_live || view.state == State::Done;",
+        new: "let keeps = true;",
+        found_by: Test(
+            "published",
+            "a_value_is_withdrawn_before_the_rest_of_its_fall_has_ended",
+        ),
+    },
+    Mutant {
+        name: "what was published before a fall is withdrawn after others have risen",
+        file: "src/runtime/processor.rs",
+        old: "                    self.entries.look(&self.core, place);
+                    changed",
+        new: "                    changed",
+        found_by: Schedules("nobody_reads_what_an_epoch_before_has_published_and_nobody_hangs"),
+    },
+    Mutant {
+        name: "an incarnation that has ended publishes in the place of the next",
+        file: "src/runtime/cell.rs",
+        old: "if own.incarnation != Some(incarnation) {",
+        new: "if own.incarnation.is_none() {",
+        found_by: Test("blocking", "what_an_abandoned_leak_publishes_is_refused"),
+    },
+    Mutant {
+        name: "an incarnation that has returned publishes until that is heard",
+        file: "src/runtime/published.rs",
+        old: "if life.ledger().stage == Stage::Returned {",
+        new: "if false && life.ledger().stage == Stage::Returned {",
+        found_by: Test(
+            "published_gone",
+            "who_has_returned_publishes_nothing_before_that_is_heard_either",
+        ),
+    },
+    Mutant {
+        name: "a claim that is published under is never given back",
+        file: "src/runtime/claim.rs",
+        old: "self.each(|cell| cell.release(self.number));",
+        new: "",
+        found_by: Schedules("nobody_reads_what_an_epoch_before_has_published_and_nobody_hangs"),
+    },
+    Mutant {
+        name: "whoever waits for what is published is not told that there will be nothing",
+        file: "src/runtime/published.rs",
+        old: "before != (cell.serial(), cell.is_gone())",
+        new: "before.0 != cell.serial()",
+        found_by: Test(
+            "published_gone",
+            "a_publisher_that_is_down_says_so_until_it_is_started_again",
+        ),
+    },
+    Mutant {
+        name: "what is declared to be published can be waited for when that is heard",
+        file: "src/runtime/cell.rs",
+        old: "        self.outlook = Outlook::Open;\n",
+        new: "",
+        found_by: Test(
+            "published_gone",
+            "what_is_declared_anew_can_be_waited_for_at_once",
+        ),
+    },
 ];

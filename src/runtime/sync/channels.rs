@@ -1,7 +1,7 @@
 //! Tokio's channels with scheduling points.
 
 pub(crate) mod watch {
-    pub(crate) use tokio::sync::watch::Receiver;
+    pub(crate) use tokio::sync::watch::{Receiver, Ref};
 
     use crate::runtime::sync::scheduled::point;
 
@@ -17,6 +17,21 @@ pub(crate) mod watch {
         pub(crate) fn send_replace(&self, value: T) -> T {
             point();
             self.0.send_replace(value)
+        }
+
+        pub(crate) fn send_if_modified(&self, change: impl FnOnce(&mut T) -> bool) -> bool {
+            point();
+            self.0.send_if_modified(change)
+        }
+
+        pub(crate) fn borrow(&self) -> Ref<'_, T> {
+            point();
+            self.0.borrow()
+        }
+
+        pub(crate) fn subscribe(&self) -> Receiver<T> {
+            point();
+            self.0.subscribe()
         }
 
         pub(crate) fn send_modify(&self, change: impl FnOnce(&mut T)) {
