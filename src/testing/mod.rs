@@ -89,6 +89,8 @@ pub use self::storm::Storm;
 mod guides {
     #[doc = include_str!("../../docs/guide/from-erlang.md")]
     mod from_erlang {}
+    #[doc = include_str!("../../docs/guide/patterns.md")]
+    mod patterns {}
     #[doc = include_str!("../../docs/guide/testing.md")]
     mod testing {}
 }
