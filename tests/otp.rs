@@ -12,6 +12,8 @@ mod ctl;
 mod declared;
 #[path = "otp/dynamic.rs"]
 mod dynamic;
+#[path = "otp/dynamic_restarts.rs"]
+mod dynamic_restarts;
 #[path = "otp/dynamic_starts.rs"]
 mod dynamic_starts;
 #[path = "otp/errors.rs"]
