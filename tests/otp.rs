@@ -10,6 +10,12 @@ mod admin;
 mod ctl;
 #[path = "otp/declared.rs"]
 mod declared;
+#[path = "otp/dynamic.rs"]
+mod dynamic;
+#[path = "otp/dynamic_restarts.rs"]
+mod dynamic_restarts;
+#[path = "otp/dynamic_starts.rs"]
+mod dynamic_starts;
 #[path = "otp/errors.rs"]
 mod errors;
 #[path = "otp/escalation.rs"]
@@ -20,6 +26,8 @@ mod events;
 mod intensity;
 #[path = "otp/pending.rs"]
 mod pending;
+#[path = "otp/pooled.rs"]
+mod pooled;
 #[path = "otp/random.rs"]
 mod random;
 #[path = "otp/registry.rs"]
@@ -32,6 +40,8 @@ mod restart_types;
 mod runtimes;
 #[path = "otp/rust.rs"]
 mod rust;
+#[path = "stage/serve.rs"]
+mod serve;
 #[path = "otp/significant.rs"]
 mod significant;
 #[path = "otp/start.rs"]

@@ -143,8 +143,13 @@ pub(crate) async fn children(h: &Harness, parent: &str) -> String {
 
 /// How many children `root.sup` has, and how many of them run.
 pub(crate) async fn counts(h: &Harness) -> (usize, usize) {
+    counts_below(h, "root.sup").await
+}
+
+/// How many children a node has, and how many of them run.
+pub(crate) async fn counts_below(h: &Harness, parent: &str) -> (usize, usize) {
     let snapshot = h.snapshot().await;
-    let below = |node: &&NodeSnapshot| node.path.parent().is_some_and(|path| *path == "root.sup");
+    let below = |node: &&NodeSnapshot| node.path.parent().is_some_and(|path| *path == *parent);
     let active = |node: &&NodeSnapshot| node.state.is_live();
     let nodes = || snapshot.nodes.iter().filter(below);
     (nodes().count(), nodes().filter(active).count())
