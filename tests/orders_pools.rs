@@ -319,3 +319,22 @@ fn a_pool_beside_what_falls_and_is_restarted_goes_on() {
         assert!(matches!(error, OrderError::Once { .. }), "{error}");
     });
 }
+
+#[test]
+fn an_order_for_a_child_that_is_gone_says_so_whoever_stands_there_now() {
+    // R16, L10. The tree keeps the next child where the last one was; that one runs once.
+    let (given, root) = pooled();
+    Harness::run(None, |h| async move {
+        up(&h, root).await;
+        let pool = taken(&given);
+        let gone = pool.start(|_: Context| async {}).unwrap();
+        gone.ended().await;
+        let next = pool.start(serve).unwrap();
+        next.healthy().await.unwrap();
+        let orders = [gone.start(), gone.restart(), gone.replace(serve)];
+        for order in orders.into_iter().chain([gone.terminate(), gone.remove()]) {
+            assert_eq!(why(order.await), "root.pool.1 is gone");
+        }
+        next.healthy().await.expect("it is not meant");
+    });
+}

@@ -120,10 +120,12 @@ impl Processor {
         match target {
             Target::Place(address) => {
                 let path = address.path.clone();
-                let place = address
-                    .place()
-                    .ok_or(OrderError::Gone { path: path.clone() })?;
-                Ok((place, path))
+                // Another may stand there by now.
+                let is_there = |place: &Place| self.entries.address(*place).is_some();
+                match address.place().filter(is_there) {
+                    Some(place) => Ok((place, path)),
+                    None => Err(OrderError::Gone { path }),
+                }
             }
             Target::Nowhere(path) => Err(OrderError::NotFound { path: path.clone() }),
             Target::Path(text) => {
