@@ -14,6 +14,8 @@ mod declared;
 mod dynamic;
 #[path = "otp/dynamic_restarts.rs"]
 mod dynamic_restarts;
+#[path = "otp/dynamic_scale.rs"]
+mod dynamic_scale;
 #[path = "otp/dynamic_starts.rs"]
 mod dynamic_starts;
 #[path = "otp/dynamic_stops.rs"]
