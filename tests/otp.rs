@@ -14,8 +14,12 @@ mod declared;
 mod dynamic;
 #[path = "otp/dynamic_restarts.rs"]
 mod dynamic_restarts;
+#[path = "otp/dynamic_scale.rs"]
+mod dynamic_scale;
 #[path = "otp/dynamic_starts.rs"]
 mod dynamic_starts;
+#[path = "otp/dynamic_stops.rs"]
+mod dynamic_stops;
 #[path = "otp/errors.rs"]
 mod errors;
 #[path = "otp/escalation.rs"]
@@ -52,6 +56,14 @@ mod stopping;
 mod strategies;
 #[path = "otp/sup.rs"]
 mod sup;
+#[path = "otp/task_failures.rs"]
+mod task_failures;
+#[path = "otp/task_handles.rs"]
+mod task_handles;
+#[path = "otp/task_streams.rs"]
+mod task_streams;
+#[path = "otp/tasks.rs"]
+mod tasks;
 #[path = "otp/terminating.rs"]
 mod terminating;
 #[path = "otp/trace.rs"]

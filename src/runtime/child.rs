@@ -29,8 +29,8 @@ pub struct Child {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Ended {
-    /// How its last incarnation was read: `Done`, `Down`, or what it was when its place was
-    /// discarded with its parent's incarnation.
+    /// How its last incarnation was read: `Done`, `Down`, or how it was left when it was stopped
+    /// from above.
     pub state: State,
     /// Why it was down, if it was.
     pub down: Option<Down>,
@@ -115,7 +115,8 @@ impl Child {
         })
     }
 
-    /// Waits until the child is done or down and has ended, or its place is gone.
+    /// Waits until the child is done, down or stopped from above, and has ended, or its place is
+    /// gone.
     ///
     /// A child that is done may still rise with its group. Of a child of a pool, all below it has
     /// ended, too.

@@ -26,9 +26,9 @@ use crate::runtime::runnable::{Runnable, Spec, Startable, Stored};
 /// [`new`](Self::new) or [`builder`](Self::builder) and run.
 ///
 /// Its children fall and rise alone. They are temporary unless they say otherwise: one that returns
-/// or fails is not started again. A child that is done or down is forgotten when it and all below
-/// it have ended. When the pool stops, all are asked at once. A pool that falls, because a child
-/// escalates to it, rises empty and takes children again.
+/// or fails is not started again. A child that will not start again is forgotten when it and all
+/// below it have ended. When the pool stops, all are asked at once. A pool that falls, because a
+/// child escalates to it, rises empty and takes children again.
 ///
 /// The handle is cheap to clone, goes with the pool through its restarts, and keeps neither the
 /// pool nor the tree alive.

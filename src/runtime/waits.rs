@@ -188,7 +188,15 @@ fn first_start(view: &View, path: &Path) -> Option<Result<(), FirstStartError>> 
 }
 
 fn has_ended(view: &View) -> Option<Ended> {
-    let is_over = matches!(view.state, State::Done | State::Down);
+    let is_over = match view.state {
+        State::Done | State::Down => true,
+        // Stopped from above, it does not start again. Its place goes with its parent, which may
+        // be who asks.
+        State::Dead | State::Canceled => view.is_taken,
+        State::Waiting | State::Starting | State::Healthy | State::Finishing | State::Stopping => {
+            false
+        }
+    };
     // A pool forgets it, and with it its code that may not have run: the handle knows then.
     let is_forgotten = view.is_pooled && !view.has_leaked;
     (is_over && view.is_gone && !is_forgotten).then(|| Ended::of(view.clone()))

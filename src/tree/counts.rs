@@ -166,13 +166,14 @@ impl crate::tree::node::Node {
     fn has_left_pool(&self) -> bool {
         match self.state {
             State::Done | State::Down => true,
+            // What the pool's own end took does not start again: whoever waits for it to be
+            // forgotten may be what the pool's end waits for.
+            State::Dead | State::Canceled => self.is_taken,
             State::Waiting
             | State::Starting
             | State::Healthy
             | State::Finishing
-            | State::Stopping
-            | State::Dead
-            | State::Canceled => false,
+            | State::Stopping => false,
         }
     }
 }

@@ -118,7 +118,7 @@ pub struct View {
     pub is_out: bool,
     /// Whether something at or below it has leaked.
     pub has_leaked: bool,
-    /// Whether it is a child of a pool, which forgets it when it is done or down and all is gone.
+    /// Whether it is a child of a pool, which forgets it when it will not rise and all is gone.
     pub is_pooled: bool,
     /// Whether it was ordered to go.
     pub is_removed: bool,

@@ -4,13 +4,14 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use parking_lot::Mutex;
 use perennial::testing::Harness;
-use perennial::{Backoff, Context, Effect, Intensity, OrderError, Restart, Strategy};
+use perennial::{Backoff, Context, Effect, Intensity, OrderError, Pool, Restart, Strategy};
 
 use crate::ctl::{Ctl, Member};
+use crate::pooled::above;
 use crate::sup::{Sup, ms, node, over, seconds};
 use crate::trace::Trace;
 
@@ -72,11 +73,12 @@ fn each_error_of_otp_has_its_value() {
     ordering(&seen);
     unknown(&seen);
     gone(&seen);
+    pooled(&seen);
     let (mut seen, mut expected) = (std::mem::take(&mut *seen.0.lock()), expected());
     seen.sort();
     expected.sort();
     assert_eq!(seen, expected);
-    assert_eq!(seen.len(), 26);
+    assert_eq!(seen.len(), 33);
 }
 
 type Run = BoxFuture<'static, ()>;
@@ -264,4 +266,47 @@ fn gone(seen: &Seen) {
         h.stop().await.expect("stopping is no failure");
         seen.order(("any of them", "noproc, tree is gone"), tree.start().await);
     });
+}
+
+/// What a pool and its tasks answer.
+fn pooled(seen: &Seen) {
+    let pool = Pool::builder().max_children(1).build();
+    Harness::run(None, |h| async move {
+        h.start(above(&pool));
+        h.settled().await;
+        let fails = |_: Context| async { Err::<u8, _>("no such host") };
+        let child = pool.start(fails_plainly).expect("there is room");
+        let failed = child.first_start().await.err();
+        let start = "DynamicSupervisor.start_child";
+        seen.error((start, "start failed"), "FirstStartError", failed);
+        let row = ("DynamicSupervisor.terminate_child", "not_found");
+        seen.order(row, child.terminate().await);
+        let failed = pool.task(fails).expect("there is room").await.err();
+        seen.error(("Task.await", "exit"), "TaskError", failed);
+        let task = pool.task(|_| async { Ok::<_, String>(std::future::pending::<u8>().await) });
+        let task = task.expect("there is room");
+        let full = pool.start(serve).err();
+        seen.error((start, "max_children"), "StartError", full);
+        let input = futures::stream::iter([()]);
+        let full: Vec<_> = pool.stream(input, 1, |()| fails).collect().await;
+        let full = full.into_iter().find_map(Result::err);
+        seen.error(
+            ("Task.Supervisor.async_stream", "max_children"),
+            "TaskError",
+            full,
+        );
+        drop(task.child().terminate());
+        let stopped = h.wait(task).await.err();
+        seen.error(
+            ("Task.await", "exit, it was shut down"),
+            "TaskError",
+            stopped,
+        );
+        h.stop().await.expect("stopping is no failure");
+        seen.error((start, "noproc"), "StartError", pool.start(serve).err());
+    });
+}
+
+async fn fails_plainly(_: Context) -> Result<(), &'static str> {
+    Err("no such host")
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial::tree::{Down, OnSpent, Outcome, State, Told};
 
-use crate::naive::{Flaw, Key, Limits, Naive, Node};
+use crate::naive::{Flaw, Key, Limits, Naive};
 
 /// What becomes due, in the order in which it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -209,10 +209,14 @@ impl Naive {
     }
 
     /// R6, R13, R16: at the end of a batch what is below a Down node is discarded, if all of that
-    /// has ended; and so is a Done or Down child of a pool, and who was ordered to go.
+    /// has ended; and so is a child of a pool that will not start again, and who was ordered to go.
     fn forget(&mut self) {
         let over = self.all(|key, node| {
-            let is_over = matches!(node.state, State::Down | State::Done);
+            let is_over = match node.state {
+                State::Down | State::Done => true,
+                State::Dead | State::Canceled => self.is_pooled(key) && self.is_taken(key),
+                _ => false,
+            };
             is_over && self.is_out(key) && !self.leaks(key)
         });
         for key in over {
@@ -222,9 +226,7 @@ impl Naive {
             let is_down = node.state == State::Down;
             // What is done because of its significant children has nothing left below it, either.
             let is_over = is_down || node.told() == Some(Told::Significant);
-            let parent = node.parent.map(|parent| &self.nodes[&parent]);
-            let has_left = parent.is_some_and(Node::is_pool)
-                && (is_down || !self.has(Flaw::DonePoolChildStays));
+            let has_left = self.is_pooled(key) && (is_down || !self.has(Flaw::DonePoolChildStays));
             let is_removed = is_down && node.told() == Some(Told::Remove);
             let goes = has_left || is_removed && !self.has(Flaw::RemovedStays);
             let goes = goes && !node.rises();
@@ -235,5 +237,10 @@ impl Naive {
                 self.nodes.remove(&key);
             }
         }
+    }
+
+    fn is_pooled(&self, key: Key) -> bool {
+        let parent = self.nodes[&key].parent;
+        parent.is_some_and(|parent| self.nodes[&parent].is_pool())
     }
 }

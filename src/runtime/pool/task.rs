@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{self, Poll};
 
-use futures::future::{BoxFuture, Either, Ready, ready};
+use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
 
 use crate::runtime::child::{Child, Ended};
@@ -14,7 +14,7 @@ use crate::runtime::context::Context;
 use crate::runtime::error::{StartError, TaskError};
 use crate::runtime::pool::Pool;
 use crate::runtime::runnable::{Startable, once};
-use crate::runtime::sync::oneshot;
+use crate::runtime::sync::{oneshot, yield_now};
 use crate::tree::Down;
 
 /// What [`Pool::task`] takes: code that runs once and returns a `Result`, or what [`once`] made of
@@ -75,9 +75,6 @@ pub struct Task<T> {
     ended: BoxFuture<'static, Ended>,
     on_drop: OnDrop,
 }
-
-/// A task of a stream, or why it was not started.
-type Begun<T> = Either<Task<T>, Ready<Result<T, TaskError>>>;
 
 /// What becomes of a task when its handle is dropped.
 enum OnDrop {
@@ -185,7 +182,7 @@ impl Pool {
         T: Send + 'static,
     {
         assert!(limit > 0, "a stream of tasks of which none may run");
-        self.begun(input, make).buffered(limit)
+        self.clone().begun(input, make).buffered(limit)
     }
 
     /// As [`stream`](Self::stream), with the results in the order in which the tasks end.
@@ -206,27 +203,34 @@ impl Pool {
         T: Send + 'static,
     {
         assert!(limit > 0, "a stream of tasks of which none may run");
-        self.begun(input, make).buffer_unordered(limit)
+        self.clone().begun(input, make).buffer_unordered(limit)
     }
 
     /// Starts a task for each item that is taken.
     fn begun<S, F, I, T>(
-        &self,
+        self,
         input: S,
         mut make: F,
-    ) -> impl Stream<Item = Begun<T>> + use<S, F, I, T>
+    ) -> impl Stream<Item = impl Future<Output = Result<T, TaskError>>>
     where
         S: Stream,
         F: FnMut(S::Item) -> I,
         I: IntoTask<T>,
         T: Send + 'static,
     {
-        let pool = self.clone();
         input.map(move |item| {
-            let made = pool.made(|| make(item));
-            match made.and_then(|task| pool.task(task)) {
-                Ok(task) => Either::Left(task.cancel_on_drop()),
-                Err(refused) => Either::Right(ready(Err(refused.into()))),
+            let made = self.made(|| make(item));
+            let task = made.and_then(|task| self.task(task));
+            let task = task.map(Task::cancel_on_drop);
+            async move {
+                match task {
+                    Ok(task) => task.await,
+                    Err(refused) => {
+                        // An input without an end would otherwise keep the thread from others.
+                        yield_now().await;
+                        Err(refused.into())
+                    }
+                }
             }
         })
     }

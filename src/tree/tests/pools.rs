@@ -150,6 +150,27 @@ fn children_stop_together_with_their_pool() {
 }
 
 #[test]
+fn what_ends_with_its_pool_is_forgotten_before_the_others_have_ended() {
+    // R13, L2. Who waits for it may be what the stop waits for. What was in backoff never runs.
+    let stops: [fn(&mut World); 2] = [|world| world.fails("root"), World::stop];
+    for stop in stops {
+        let mut world = world();
+        world.child("pool", "a");
+        world.child_with("pool", "waits", delayed(5));
+        world.child_with("pool", "slow", temporary());
+        world.fails("waits");
+        stop(&mut world);
+        assert_eq!(children(&world), 2);
+        world.returns("a");
+        assert_eq!(
+            world.states(["pool", "slow"]),
+            [State::Canceled, State::Stopping]
+        );
+        assert_eq!(children(&world), 1);
+    }
+}
+
+#[test]
 fn a_pool_falls_and_rises_with_its_group_and_is_empty_then() {
     // R13, R6, L5.
     let mut world = World::new();
