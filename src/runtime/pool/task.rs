@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{self, Poll};
 
-use futures::future::{BoxFuture, Either, Ready, ready};
+use futures::future::{BoxFuture, Either};
 use futures::{FutureExt, Stream, StreamExt};
 
 use crate::runtime::child::{Child, Ended};
@@ -14,7 +14,7 @@ use crate::runtime::context::Context;
 use crate::runtime::error::{StartError, TaskError};
 use crate::runtime::pool::Pool;
 use crate::runtime::runnable::{Startable, once};
-use crate::runtime::sync::oneshot;
+use crate::runtime::sync::{oneshot, yield_now};
 use crate::tree::Down;
 
 /// What [`Pool::task`] takes: code that runs once and returns a `Result`, or what [`once`] made of
@@ -77,7 +77,7 @@ pub struct Task<T> {
 }
 
 /// A task of a stream, or why it was not started.
-type Begun<T> = Either<Task<T>, Ready<Result<T, TaskError>>>;
+type Begun<T> = Either<Task<T>, BoxFuture<'static, Result<T, TaskError>>>;
 
 /// What becomes of a task when its handle is dropped.
 enum OnDrop {
@@ -226,10 +226,17 @@ impl Pool {
             let made = pool.made(|| make(item));
             match made.and_then(|task| pool.task(task)) {
                 Ok(task) => Either::Left(task.cancel_on_drop()),
-                Err(refused) => Either::Right(ready(Err(refused.into()))),
+                Err(refused) => Either::Right(refusal(refused).boxed()),
             }
         })
     }
+}
+
+/// Why an item was not started, after others had a turn: an input that is always ready, and a pool
+/// that takes nothing more, would keep the thread from them.
+async fn refusal<T>(refused: StartError) -> Result<T, TaskError> {
+    yield_now().await;
+    Err(refused.into())
 }
 
 impl<T> Task<T> {
