@@ -148,7 +148,8 @@ impl<F, M> Configured<F, M> {
 
     /// Says that others use what the node provides: it is asked to stop only after those of its
     /// later siblings that stop with it are gone and its parent's runnable, if that stops too, has
-    /// returned or was aborted (R10).
+    /// returned or was aborted (R10). A pool has no use for that in its children: all are asked at
+    /// once.
     pub const fn provides(mut self) -> Self {
         self.options.stops = Stops::AfterUsers;
         self

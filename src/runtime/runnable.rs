@@ -14,7 +14,7 @@ use crate::runtime::incarnation::Incarnation;
 use crate::runtime::pool::PoolCell;
 use crate::runtime::sync::AbortHandle;
 use crate::runtime::task;
-use crate::tree::{Options, Restart};
+use crate::tree::{Options, Restart, Stops};
 
 /// Code that can be run again and again: a function, a closure, or what [`runnable`] and
 /// [`method`] make of them.
@@ -215,11 +215,11 @@ impl Spec {
         }
     }
 
-    /// A child of a pool, which comes and goes without it.
+    /// A child of a pool, which comes and goes without it, and stops together with the others.
     fn child(options: Options, stored: Stored, claim: Option<Box<Claim>>) -> Self {
-        let significant = None;
         let options = Options {
-            significant,
+            significant: None,
+            stops: Stops::Together,
             ..options
         };
         Self::new(options, stored, claim)

@@ -1,0 +1,373 @@
+//! Drains: a pool refuses children, waits for the present ones, and stops nothing.
+#![cfg(feature = "testing")]
+
+#[path = "stage/captured.rs"]
+mod captured;
+#[path = "stage/pool.rs"]
+mod pool;
+#[path = "stage/serve.rs"]
+mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use captured::captured;
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
+use perennial::testing::{Fault, Harness};
+use perennial::{
+    Backoff, Child, Context, Pool, Restart, RunError, StartError, State, Supervisor, runnable,
+};
+use pool::{root_above, up};
+use serve::serve;
+use tokio::time::sleep;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Works for so many seconds, and does not mind being asked to stop.
+fn works(seconds: u32) -> impl perennial::Startable {
+    move |ctx: Context| async move {
+        ctx.healthy();
+        sleep(SECOND * seconds).await;
+    }
+}
+
+/// Serves, and is started again after a second.
+fn again() -> impl perennial::Startable {
+    let again = runnable(serve).restart(Restart::Permanent);
+    again.backoff(Backoff::constant(SECOND))
+}
+
+#[track_caller]
+fn assert_draining(pool: &Pool) {
+    let alive = Arc::new(());
+    let template = pool.template(|alive: Arc<()>| captured(&alive));
+    let task = |_: Context| async { Ok::<_, StartError>(()) };
+    let refused = [
+        pool.start(captured(&alive)).map(drop),
+        pool.start_named("name", captured(&alive)).map(drop),
+        template.start(alive.clone()).map(drop),
+        pool.task(task).map(drop),
+    ];
+    for refused in refused {
+        let refused = refused.expect_err("it drains");
+        assert!(matches!(refused, StartError::Draining { .. }), "{refused}");
+        let text = "root.pool cannot start a child: it drains";
+        assert_eq!(refused.to_string(), text);
+    }
+    drop(template);
+    assert_eq!(Arc::strong_count(&alive), 1, "what was refused is dropped");
+}
+
+#[track_caller]
+fn assert_stopped(pool: &Pool) {
+    let refused = pool.start(serve).expect_err("it has stopped");
+    assert!(matches!(refused, StartError::Stopped { .. }), "{refused}");
+}
+
+async fn assert_open(pool: &Pool) -> Child {
+    let child = pool.start(serve).expect("it is open");
+    child.healthy().await.expect("it serves");
+    child
+}
+
+#[test]
+fn a_drain_refuses_and_waits_for_the_present() {
+    // R13. From the call on; over when the last one is forgotten, and refused all the same.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        up(&h, &pool).await;
+        let children = [3, 1, 2].map(|seconds| pool.start(works(seconds)).unwrap());
+        h.settled().await;
+        let drained = pool.drain();
+        assert_draining(&pool);
+        h.advance(SECOND / 2).await;
+        for child in &children {
+            child.healthy().await.expect("nothing is stopped");
+        }
+        h.wait(drained).await;
+        assert_eq!((h.now(), pool.children()), (SECOND * 3, 0));
+        assert_draining(&pool);
+        h.settled().await;
+        assert_eq!(h.state("root.pool").await, Some(State::Healthy));
+        assert_draining(&pool);
+    });
+}
+
+#[test]
+fn what_was_started_before_a_drain_is_waited_for() {
+    // R13. Also if the tree has not heard of it, and if it waits to start again.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        up(&h, &pool).await;
+        let failing = pool.start(again()).unwrap();
+        h.settled().await;
+        h.inject(Fault::error("root.pool.1"));
+        h.until("root.pool.1", State::Waiting).await;
+        pool.start(works(1)).unwrap();
+        let drained = pool.drain();
+        futures::pin_mut!(drained);
+        h.advance(SECOND * 30).await;
+        assert!((&mut drained).now_or_never().is_none());
+        assert_eq!(pool.children(), 1, "it is started again and again");
+        failing.terminate().await.unwrap();
+        drained.await;
+        assert_eq!(pool.children(), 0);
+    });
+}
+
+#[test]
+fn an_empty_pool_is_drained_at_once() {
+    // R13. It refuses from then on.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        up(&h, &pool).await;
+        pool.drain().now_or_never().expect("it is empty");
+        assert_draining(&pool);
+        pool.drain().now_or_never().expect("it is empty");
+        assert_draining(&pool);
+    });
+}
+
+#[test]
+fn drains_end_together() {
+    // R13. Begun at the same time, later, and dropped in between.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        up(&h, &pool).await;
+        pool.start(works(2)).unwrap();
+        let mut first = Box::pin(pool.drain());
+        drop(pool.drain());
+        assert!((&mut first).now_or_never().is_none());
+        h.advance(SECOND).await;
+        let never_polled = pool.drain();
+        let later = Box::pin(pool.clone().drain());
+        let both: [BoxFuture<'_, ()>; 2] = [first, later];
+        h.wait(join_all(both)).await;
+        assert_eq!(h.now(), SECOND * 2);
+        never_polled.now_or_never().expect("it is over");
+    });
+}
+
+#[test]
+fn a_drain_whose_future_is_dropped_goes_on() {
+    // R13. Cancel safe: the pool keeps on refusing, and another call waits for the same.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        up(&h, &pool).await;
+        pool.start(works(2)).unwrap();
+        let given_up = tokio::time::timeout(SECOND, pool.drain());
+        h.wait(given_up).await.expect_err("it takes longer");
+        assert_draining(&pool);
+        h.wait(pool.drain()).await;
+        assert_eq!(h.now(), SECOND * 2);
+        assert_draining(&pool);
+    });
+}
+
+#[test]
+fn a_pool_that_is_drained_opens_when_it_starts_again() {
+    // R13, R16. Ordered to restart, or down and up; and as often as one likes.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        let tree = up(&h, &pool).await;
+        let node = tree.node("root.pool");
+        for round in 0..4 {
+            let child = assert_open(&pool).await;
+            let drained = pool.drain();
+            child.terminate().await.unwrap();
+            drained.await;
+            assert_draining(&pool);
+            if round % 2 == 0 {
+                node.restart().await.unwrap();
+            } else {
+                node.terminate().await.unwrap();
+                assert_stopped(&pool);
+                pool.drain().await;
+                assert_stopped(&pool);
+                node.start().await.unwrap();
+            }
+        }
+        assert_open(&pool).await;
+    });
+}
+
+#[test]
+fn a_drain_ends_when_its_pool_is_restarted() {
+    // R13, R16. The present ones are stopped then; those of the next incarnation are no concern.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        let tree = up(&h, &pool).await;
+        for is_polled in [true, false] {
+            let child = assert_open(&pool).await;
+            let mut drained = Box::pin(pool.drain());
+            if is_polled {
+                assert!((&mut drained).now_or_never().is_none());
+            }
+            tree.node("root.pool").restart().await.unwrap();
+            assert_open(&pool).await;
+            h.settled().await;
+            assert_eq!(child.ended().await.state, State::Down);
+            drained.now_or_never().expect("its children are gone");
+        }
+        assert_eq!(pool.children(), 1);
+    });
+}
+
+#[test]
+fn a_drain_ends_when_its_pool_is_stopped() {
+    // R13. By an order or with the tree, when the last child is gone.
+    for is_tree in [true, false] {
+        let pool = Pool::new();
+        Harness::run(None, |h| async move {
+            let tree = up(&h, &pool).await;
+            pool.start(works(2)).unwrap();
+            h.settled().await;
+            let drained = pool.drain();
+            if is_tree {
+                drop(h.stop());
+            } else {
+                drop(tree.node("root.pool").terminate());
+            }
+            h.idle().await;
+            assert_stopped(&pool);
+            h.wait(drained).await;
+            assert_eq!((h.now(), pool.children()), (SECOND * 2, 0));
+            assert_stopped(&pool);
+        });
+    }
+}
+
+#[test]
+fn a_pool_that_falls_while_it_drains_rises_open() {
+    // R13, R9. A child has escalated: the drain is over when the present ones are gone.
+    let pool = Pool::builder()
+        .backoff(Backoff::constant(SECOND * 10))
+        .build();
+    Harness::run(None, |h| async move {
+        up(&h, &pool).await;
+        pool.start(works(2)).unwrap();
+        let fails = |ctx: Context| async move {
+            sleep(SECOND).await;
+            ctx.give_up();
+        };
+        pool.start(runnable(fails).restart(Restart::Permanent))
+            .unwrap();
+        let drained = pool.drain();
+        h.wait(drained).await;
+        assert_stopped(&pool);
+        assert_eq!(pool.children(), 0);
+        h.settled().await;
+        assert_eq!(h.now(), SECOND * 12);
+        assert_open(&pool).await;
+    });
+}
+
+#[test]
+fn a_pool_may_be_drained_while_its_children_come_and_go() {
+    // R13. Each one that comes is refused, or waited for.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        up(&h, &pool).await;
+        let comes = pool.clone();
+        let source = tokio::spawn(async move {
+            let mut children = Vec::new();
+            for round in 0..20_u32 {
+                let child = comes.start(works(round % 4));
+                children.push(child.map_err(|error| error.to_string()));
+                sleep(SECOND / 4).await;
+            }
+            children
+        });
+        h.advance(SECOND * 2 + SECOND / 8).await;
+        h.wait(pool.drain()).await;
+        assert_eq!(pool.children(), 0);
+        let children = h.wait(source).await.expect("it does not panic");
+        let is_refused = children.iter().map(Result::is_err).collect::<Vec<_>>();
+        assert_eq!(
+            is_refused,
+            [[false; 9].as_slice(), [true; 11].as_slice()].concat()
+        );
+        for child in children.into_iter().flatten() {
+            assert_eq!(child.ended().await.state, State::Down);
+        }
+    });
+}
+
+#[test]
+fn a_pool_that_is_not_declared_may_be_drained() {
+    // R13. At once; it refuses when it is declared, until it starts again.
+    let pool = Pool::new();
+    pool.drain().now_or_never().expect("it has no children");
+    let undeclared = pool.start(serve).expect_err("it has no place");
+    assert!(matches!(undeclared, StartError::Undeclared), "{undeclared}");
+    Harness::run(None, |h| async move {
+        let tree = up(&h, &pool).await;
+        assert_draining(&pool);
+        tree.node("root.pool").restart().await.unwrap();
+        assert_open(&pool).await;
+    });
+}
+
+#[test]
+fn a_drain_is_over_when_its_tree_is() {
+    // R13, R11. Stopped before it began, or dropped in the middle.
+    let (pool, dropped) = (Pool::new(), Pool::new());
+    Harness::run(None, |h| async move {
+        up(&h, &pool).await;
+        assert_open(&pool).await;
+        h.stop().await.expect("stopping is no failure");
+        pool.drain().now_or_never().expect("nothing is left");
+        assert_stopped(&pool);
+        let tree = Supervisor::new(root_above(&dropped)).start();
+        tree.settled().await;
+        assert_open(&dropped).await;
+        let drained = dropped.drain();
+        drop(tree);
+        h.wait(drained).await;
+        assert_stopped(&dropped);
+        assert_eq!((pool.children(), dropped.children()), (0, 0));
+    });
+}
+
+#[test]
+fn a_drain_ends_when_the_parent_of_its_pool_falls() {
+    // R13, R6. The handle of before stays refused.
+    let pools = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let keeps = pools.clone();
+    let parent = move |ctx: Context| {
+        let pool = ctx.pool("pool").map(|pool| keeps.lock().push(pool));
+        async move {
+            pool?;
+            serve(ctx).await;
+            Ok::<_, RunError>(())
+        }
+    };
+    let parent = Arc::new(parent);
+    let root = move |ctx: Context| {
+        let parent = parent.clone();
+        let run = ctx.run("parent", move |ctx: Context| parent(ctx));
+        async move {
+            run?;
+            ctx.done();
+            Ok::<_, RunError>(())
+        }
+    };
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        let pool = pools.lock()[0].clone();
+        pool.start(works(2)).unwrap();
+        let kept = pool.start(again()).unwrap();
+        h.settled().await;
+        let drained = pool.drain();
+        h.inject(Fault::error("root.parent"));
+        h.wait(drained).await;
+        assert_eq!((h.now(), pool.children()), (SECOND * 2, 0));
+        kept.ended().await;
+        h.settled().await;
+        assert_stopped(&pool);
+        let next = pools.lock()[1].clone();
+        assert_open(&next).await;
+    });
+}
