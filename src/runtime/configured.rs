@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::runtime::claim::{AnyCell, Claim};
 use crate::runtime::published::Published;
+use crate::runtime::runnable::Chosen;
 use crate::tree::{
     Backoff, Grace, Health, Intensity, OnLeak, OnSpent, Options, Restart, Significant, Stops,
 };
@@ -72,13 +73,14 @@ impl<F, M> Configured<F, M> {
         }
     }
 
-    /// The code, what was chosen for it, and its claim on what it publishes.
-    pub(super) fn into_parts(self, by_default: Restart) -> (F, Options, Option<Box<Claim>>) {
-        let options = Options {
-            restart: self.restart.unwrap_or(by_default),
-            ..self.options
+    /// The code, and what was chosen for it.
+    pub(super) fn into_parts(self) -> (F, Chosen) {
+        let chosen = Chosen {
+            options: self.options,
+            restart: self.restart,
+            claim: Claim::new(self.publishes),
         };
-        (self.run, options, Claim::new(self.publishes))
+        (self.run, chosen)
     }
 
     /// Sets how long an incarnation may take to end when it is asked to: 5 s by default, zero

@@ -93,7 +93,7 @@ impl Group {
         let members =
             members.map(|(name, (_, spec))| declared(Address::new(life.path().child(name)), spec));
         all = members.collect::<Vec<_>>();
-        claim_pools(&life, &all)?;
+        let pools = claim_pools(&life, &all)?;
         let Claim {
             names: claimed,
             children: more,
@@ -115,6 +115,7 @@ impl Group {
             members: all,
         };
         rejected = life.shared.say(Message::Group(Box::new(group)));
+        settle_pools(&pools, &rejected);
         match &rejected {
             Ok(()) => Ok(handles),
             Err(_) => Err(RunError::Ended {
@@ -149,12 +150,13 @@ pub(super) fn run(
     let name = Claim::new(life, &ledger).child(name)?;
     let address = Address::new(life.path().child(name.clone()));
     let declared = [declared(address.clone(), spec)];
-    claim_pools(life, &declared)?;
+    let pools = claim_pools(life, &declared)?;
     let [child] = declared;
     rejected = life.shared.say(Message::Run {
         parent: life.id(),
         child,
     });
+    settle_pools(&pools, &rejected);
     match &rejected {
         Ok(()) => {
             ledger.names.insert(name);
@@ -169,21 +171,32 @@ pub(super) fn run(
 }
 
 /// Gives those that are pools their places: all of them, or none.
-fn claim_pools(life: &Life, members: &[Declared]) -> Result<(), RunError> {
-    let mut claimed = Vec::new();
+fn claim_pools(life: &Life, members: &[Declared]) -> Result<Vec<Arc<PoolCell>>, RunError> {
+    let mut claimed: Vec<Arc<PoolCell>> = Vec::new();
     for Declared {
         address, stored, ..
     } in members
     {
         let Stored::Pool(pool) = stored else { continue };
         if let Err(at) = pool.claim(address, &life.shared) {
-            claimed.into_iter().for_each(PoolCell::release);
+            claimed.iter().for_each(|pool| pool.release());
             let (parent, name) = (life.path().clone(), address.path.name().clone());
             return Err(RunError::PoolTaken { parent, name, at });
         }
-        claimed.push(&**pool);
+        claimed.push(pool.clone());
     }
-    Ok(())
+    Ok(claimed)
+}
+
+/// Opens those that are pools once they stand in the queue: what they take comes after them. What
+/// was not queued may be declared elsewhere.
+fn settle_pools(pools: &[Arc<PoolCell>], said: &Result<(), Message>) {
+    for pool in pools {
+        match said {
+            Ok(()) => pool.declare(),
+            Err(_) => pool.release(),
+        }
+    }
 }
 
 pub(super) fn declared(address: Arc<Address>, spec: Spec) -> Declared {

@@ -219,6 +219,7 @@ impl Entries {
             options,
             stored,
             claim,
+            ..
         } = spec;
         entry.health = options.health;
         entry.is_replaced = true;

@@ -122,7 +122,7 @@ impl Mailbox {
     /// Waits until the tree has ended.
     ///
     /// What was queued while it ended is not heard, and not given back either.
-    async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         self.0.closed().await;
     }
 

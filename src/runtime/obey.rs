@@ -91,6 +91,8 @@ impl Processor {
     }
 
     fn replace(&mut self, place: Place, path: Path, spec: Spec) -> Result<(), OrderError> {
+        let is_pooled = self.core.view(place).is_some_and(|view| view.is_pooled);
+        let spec = if is_pooled { spec.into_pooled() } else { spec };
         let is_pool = self.entries.is_pool(place) || matches!(spec.stored, Stored::Pool(_));
         let changed = if is_pool {
             Err(OrderError::Pool { path })

@@ -17,7 +17,7 @@ use crate::name::{Name, NameError};
 use crate::path::Path;
 use crate::runtime::child::Child;
 use crate::runtime::error::StartError;
-use crate::runtime::runnable::{Runnable, Spec, Startable, Stored};
+use crate::runtime::runnable::{Chosen, Runnable, Spec, Startable, Stored};
 
 /// A node without code, whose children come and go while it lives.
 ///
@@ -139,7 +139,7 @@ impl Pool {
     ///
     /// It has begun when this returns, whether the future is polled or not, and lasts until the
     /// pool starts again. It stops no child: one that never ends, or is started again and again,
-    /// is waited for until it or the pool is stopped.
+    /// is waited for until it or the pool is stopped; one that has leaked, until it ends.
     ///
     /// # Cancel safety
     ///
@@ -165,7 +165,8 @@ impl Pool {
         async move { cell.emptied(generation).await }
     }
 
-    /// How many children the pool has: those that were started and are not forgotten yet.
+    /// How many children the pool has: those that were started and are not forgotten yet, such as
+    /// those that wait to start again or have leaked.
     #[must_use]
     pub fn children(&self) -> usize {
         self.cell.children()
@@ -186,8 +187,12 @@ impl Default for Pool {
 
 impl Runnable for Pool {
     fn into_spec(self) -> Spec {
-        let options = self.cell.options.clone();
-        Spec::new(options, Stored::Pool(self.cell), None)
+        let chosen = Chosen {
+            options: self.cell.options.clone(),
+            restart: None,
+            claim: None,
+        };
+        Spec::new(chosen, Stored::Pool(self.cell))
     }
 }
 

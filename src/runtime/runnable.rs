@@ -161,8 +161,8 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_spec(self) -> Spec {
-        let (run, options, claim) = self.into_parts(Restart::Permanent);
-        Spec::new(options, Stored::Again(Arc::new(run)), claim)
+        let (run, chosen) = self.into_parts();
+        Spec::new(chosen, Stored::Again(Arc::new(run)))
     }
 }
 
@@ -182,8 +182,8 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_child(self) -> Spec {
-        let (run, options, claim) = self.into_parts(Restart::Temporary);
-        Spec::child(options, Stored::Once(Some(Box::new(run))), claim)
+        let (run, chosen) = self.into_parts();
+        Spec::pooled(chosen, Stored::Once(Some(Box::new(run))))
     }
 }
 
@@ -193,8 +193,8 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_child(self) -> Spec {
-        let (run, options, claim) = self.into_parts(Restart::Temporary);
-        Spec::child(options, Stored::Again(Arc::new(run)), claim)
+        let (run, chosen) = self.into_parts();
+        Spec::pooled(chosen, Stored::Again(Arc::new(run)))
     }
 }
 
@@ -203,26 +203,61 @@ where
 pub struct Spec {
     pub(super) options: Arc<Options>,
     pub(super) stored: Stored,
+    /// The restart type, if one was chosen: that of a pooled child is another by default.
+    restart: Option<Restart>,
+    pub(super) claim: Option<Box<Claim>>,
+}
+
+/// What travels with code until it is known what it becomes.
+pub(super) struct Chosen {
+    /// All options but the restart type.
+    pub(super) options: Options,
+    pub(super) restart: Option<Restart>,
     pub(super) claim: Option<Box<Claim>>,
 }
 
 impl Spec {
-    pub(super) fn new(options: Options, stored: Stored, claim: Option<Box<Claim>>) -> Self {
+    pub(super) fn new(chosen: Chosen, stored: Stored) -> Self {
+        let Chosen {
+            options,
+            restart,
+            claim,
+        } = chosen;
+        let options = Options {
+            restart: restart.unwrap_or(Restart::Permanent),
+            ..options
+        };
         Self {
             options: share(options),
             stored,
+            restart,
             claim,
         }
     }
 
     /// A child of a pool, which comes and goes without it, and stops together with the others.
-    fn child(options: Options, stored: Stored, claim: Option<Box<Claim>>) -> Self {
+    fn pooled(chosen: Chosen, stored: Stored) -> Self {
         let options = Options {
             significant: None,
             stops: Stops::Together,
-            ..options
+            ..chosen.options
         };
-        Self::new(options, stored, claim)
+        let chosen = Chosen {
+            options,
+            restart: chosen.restart.or(Some(Restart::Temporary)),
+            claim: chosen.claim,
+        };
+        Self::new(chosen, stored)
+    }
+
+    /// The same for the place of a child of a pool.
+    pub(super) fn into_pooled(self) -> Self {
+        let chosen = Chosen {
+            options: Options::clone(&self.options),
+            restart: self.restart,
+            claim: self.claim,
+        };
+        Self::pooled(chosen, self.stored)
     }
 }
 

@@ -46,7 +46,9 @@ struct Site {
 /// Whether a pool takes children.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Gate {
+    /// The tree was not told of it: what it took now might be heard before it.
     #[default]
+    Undeclared,
     Open,
     /// It waits for the present ones.
     Draining,
@@ -79,6 +81,14 @@ impl PoolCell {
         let (address, shared) = (address.clone(), shared.clone());
         ledger.site = Some(Site { address, shared });
         Ok(())
+    }
+
+    /// Takes children from now on: the pool's declaration is queued.
+    pub(crate) fn declare(&self) {
+        let mut ledger = self.ledger.lock();
+        if ledger.gate == Gate::Undeclared {
+            ledger.gate = Gate::Open;
+        }
     }
 
     /// Takes back a claim whose declaration was refused.
@@ -145,26 +155,34 @@ impl PoolCell {
     /// Refuses children from now on, and returns what [`emptied`](Self::emptied) takes.
     pub(super) fn drain(&self) -> u64 {
         let mut ledger = self.ledger.lock();
-        if ledger.gate == Gate::Open {
+        if matches!(ledger.gate, Gate::Undeclared | Gate::Open) {
             ledger.gate = Gate::Draining;
         }
         ledger.generation
     }
 
-    /// Waits until no child of an incarnation of the pool is left.
+    /// Waits until no child of an incarnation of the pool is left, or nobody is left who could
+    /// forget them.
     pub(super) async fn emptied(&self, generation: u64) {
         loop {
             let emptied = self.emptied.notified();
-            if self.is_emptied(generation) {
+            let Some(shared) = self.filled(generation) else {
                 return;
+            };
+            tokio::select! {
+                biased;
+                () = emptied => {}
+                () = shared.mailbox.closed() => return,
             }
-            emptied.await;
         }
     }
 
-    fn is_emptied(&self, generation: u64) -> bool {
+    /// The tree of a pool that has children of this incarnation left.
+    fn filled(&self, generation: u64) -> Option<Arc<Shared>> {
         let ledger = self.ledger.lock();
-        ledger.present == 0 || ledger.generation != generation
+        let is_filled = ledger.present > 0 && ledger.generation == generation;
+        let site = ledger.site.as_ref().filter(|_| is_filled);
+        site.map(|site| site.shared.clone())
     }
 
     /// Where a child belongs that was accepted, unless that was for an incarnation before the
@@ -195,6 +213,7 @@ impl Ledger {
     fn admit(&self, pool: &Path, limit: usize) -> Result<(), StartError> {
         let pool = || pool.clone();
         match self.gate {
+            Gate::Undeclared => Err(StartError::Undeclared),
             Gate::Closed => Err(StartError::Stopped { pool: pool() }),
             Gate::Draining => Err(StartError::Draining { pool: pool() }),
             Gate::Open if self.present >= limit => Err(StartError::TooMany {
