@@ -373,9 +373,12 @@ impl Processor {
     }
 }
 
-/// However the processor ends, whoever reads events hears that there are no more.
+/// However the processor ends, also with its runtime: nothing of the tree is waited for any more,
+/// and whoever reads events hears that there are no more.
 impl Drop for Processor {
     fn drop(&mut self) {
+        self.entries.abort_all();
+        self.drain();
         self.shared.observers.close();
     }
 }
