@@ -136,7 +136,7 @@ impl Core {
 
     pub(super) fn stop_waiting(&mut self, slot: usize, now: Duration) {
         if self.nodes[slot].options.kind == Kind::Pool {
-            // It takes children from its declaration on, so it may have to be told before it starts.
+            // It takes children from its declaration on, and may be told before it starts.
             self.close_pool(slot);
         }
         let node = &self.nodes[slot];

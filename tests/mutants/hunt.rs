@@ -106,7 +106,12 @@ impl Copy {
             }
             Finder::Test(file, test) => {
                 let by = format!("{test} in tests/{file}.rs");
-                (self.fails(&["--test", file], test)?, by)
+                // A file in a folder is a module of the test that the folder is called after.
+                let (target, path) = match file.split_once('/') {
+                    Some((target, module)) => (target, format!("{module}::{test}")),
+                    None => (file, test.to_owned()),
+                };
+                (self.fails(&["--test", target], &path)?, by)
             }
             Finder::Schedules(test) => {
                 let by = format!("{test} in .ci/schedules");

@@ -16,7 +16,7 @@ pub(crate) struct Mutant {
 pub(crate) enum Finder {
     /// A unit test of the core, in a file of `src/tree/tests/`.
     Lib(&'static str, &'static str),
-    /// A test in a file of `tests/`.
+    /// A test in a file of `tests/`, or of a folder there.
     Test(&'static str, &'static str),
     /// A race under `tests/schedules/`, by `.ci/schedules`.
     Schedules(&'static str),

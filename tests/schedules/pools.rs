@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial::{Backoff, Child, Context, Pool, RunError, Supervisor, once, runnable};
+use perennial::{
+    Backoff, Child, Context, Pool, RunError, Runnable, StartError, Strategy, Supervisor, once,
+    runnable,
+};
 use shuttle::future::{JoinHandle, spawn, yield_now};
 use tokio::sync::{mpsc::unbounded_channel, watch};
 
@@ -98,6 +101,50 @@ fn a_pool_counts_its_children() {
         assert_eq!(left, 0, "R13: {left} are not forgotten");
         world.stop(&sites.each_ref()).await;
     });
+}
+
+#[test]
+fn a_start_races_the_declaration_of_its_pool() {
+    // R3, R13. What the pool takes stands in the queue after the pool, so it runs.
+    explore(async || {
+        let site = Site::default();
+        let pool = Pool::new();
+        let starters = [(); 2].map(|()| {
+            let pool = pool.clone();
+            spawn(async move {
+                loop {
+                    match pool.start(async |ctx: Context| ctx.healthy()) {
+                        Ok(child) => return child,
+                        Err(StartError::Undeclared) => yield_now().await,
+                        Err(other) => panic!("R13: {other}"),
+                    }
+                }
+            })
+        });
+        let world = World::start(above(&site, &pool));
+        for starter in starters {
+            let child = starter.await.expect("it is not aborted");
+            child.first_start().await.expect("R13: it was accepted");
+        }
+        world.stop(&[&site]).await;
+    });
+}
+
+/// A root that declares this pool, and serves.
+fn above(site: &Site, pool: &Pool) -> impl Runnable + use<> {
+    let (site, pool) = (site.clone(), pool.clone());
+    move |ctx: Context| {
+        let (part, pool) = (site.enter(), pool.clone());
+        async move {
+            let _part = part;
+            ctx.group("pools", Strategy::OneForOne)
+                .run("pool", pool)
+                .start()?;
+            ctx.healthy();
+            ctx.cancelled().await;
+            Ok::<(), RunError>(())
+        }
+    }
 }
 
 /// Ends a tree, and hears that each start was answered.
