@@ -1,82 +1,67 @@
-//! The whole tree beside the floor: bare tokio tasks in a hand-written loop, in the same run.
+//! The whole tree beside the floor, in the same run: `cargo bench --bench runtime`.
 //!
-//! `cargo bench` prints a table. Each measurement runs in a process of its own, the tree's and the
-//! floor's in turn, so that neither profits from what the other has warmed or freed; the figures
-//! are medians of the rounds. `cargo bench -- start` measures one workload only.
+//! Each measurement runs in a process of its own, the sides in turn, so that none profits from what
+//! another has warmed or freed. Figures are medians of the rounds; a ratio is the median of the
+//! ratios of the rounds. `-- start --size 100000` measures less, `-- --json FILE` keeps all figures,
+//! and `-- --plot FOLDER` draws them. docs/benchmarks.md has the method and the last figures.
 
+mod beside;
+mod cancel;
 mod floor;
-mod measure;
 mod tree;
 
 use std::time::Duration;
 
-use measure::{Figure, Flavour, Rounds};
-
-/// How many children start.
-const CHILDREN: usize = 100_000;
+use beside::{Arguments, Figure, Job, Side};
+use cancel::{Abort, Token};
+use clap::Parser;
+use tracing::subscriber::NoSubscriber;
 
 /// How long idle children are watched.
 const IDLE: Duration = Duration::from_secs(10);
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        // A measurement in a process of its own.
-        ["--measure", side, workload, flavour, children] => {
-            let flavour = Flavour::parse(flavour);
-            let children = children
-                .parse()
-                .expect("the number of children is a number");
-            println!("{}", run(side, workload, flavour, children));
-        }
-        chosen => {
-            // cargo passes --bench.
-            let chosen: Vec<_> = chosen
-                .iter()
-                .filter(|word| !word.starts_with("--"))
-                .collect();
-            let wants = |workload| chosen.is_empty() || chosen.contains(&&workload);
-            table(wants);
-        }
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::parse();
+    if let [side, words @ ..] = arguments.measure.as_slice() {
+        println!("{}", run(side, Job::parse(words)?)?);
+        return Ok(());
     }
+    let sides = ["floor", "floor with cancel", "perennial"].map(Side::own);
+    beside::measure(&arguments, &sides)?;
+    Ok(())
 }
 
-fn run(side: &str, workload: &str, flavour: Flavour, children: usize) -> Figure {
-    match (side, workload) {
-        ("floor", "start") => flavour.block_on(floor::start(children)),
-        ("tree", "start") => flavour.block_on(tree::start(children)),
-        ("floor", "restart") => flavour.block_on(floor::restart(children)),
-        ("tree", "restart") => flavour.block_on(tree::restart(children)),
-        ("floor", "idle") => flavour.block_on(floor::idle(children, IDLE)),
-        ("tree", "idle") => flavour.block_on(tree::idle(children, IDLE)),
-        (side, workload) => panic!("there is no workload {workload} of {side}"),
-    }
+fn run(side: &str, job: Job) -> Result<Figure, String> {
+    Ok(match side {
+        "floor" => job.flavour.block_on(floor::measure::<Abort>(job)),
+        "floor with cancel" => job.flavour.block_on(floor::measure::<Token>(job)),
+        "perennial" => {
+            // Deaths are heard, by one who does not care: else each is printed.
+            tracing::subscriber::set_global_default(NoSubscriber::new()).expect("it is the first");
+            job.flavour.block_on(tree::measure(job))
+        }
+        side => return Err(format!("there is no side {side}")),
+    })
 }
 
-fn table(wants: impl Fn(&'static str) -> bool) {
-    if wants("start") {
-        println!("start {CHILDREN} children until all run, per child");
-        for flavour in Flavour::ALL {
-            Rounds::run(5, "start", flavour, CHILDREN).print();
-        }
+/// Times that add up.
+#[derive(Debug, Default)]
+struct Running {
+    time: Duration,
+    /// Of the first time: later ones take what was freed.
+    bytes: Option<f64>,
+}
+
+impl Running {
+    fn add(&mut self, time: Duration, bytes: f64) {
+        self.time += time;
+        self.bytes.get_or_insert(bytes);
     }
-    if wants("restart") {
-        println!("one child's exit to its next incarnation, backoff zero");
-        for flavour in Flavour::ALL {
-            for children in [10, 1_000, 100_000] {
-                Rounds::run(5, "restart", flavour, children).print();
-            }
-        }
-    }
-    if wants("idle") {
-        println!("{CHILDREN} idle children for {IDLE:?}");
-        for flavour in Flavour::ALL {
-            Rounds::run(1, "idle", flavour, CHILDREN).print();
+
+    fn figure(self, job: Job) -> Figure {
+        Figure {
+            bytes: self.bytes.unwrap_or_default() / job.size as f64,
+            ..Figure::shared(self.time, job.size * job.times())
         }
     }
 }
