@@ -1,6 +1,5 @@
 //! Declaring children, groups and pools: the ledger says yes or no at once (R3).
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use crate::runtime::address::Address;
 use crate::runtime::child::Child;
 use crate::runtime::error::RunError;
 use crate::runtime::incarnation::Life;
-use crate::runtime::ledger::{Ledger, Stage};
+use crate::runtime::ledger::{Ledger, Names, Stage};
 use crate::runtime::mailbox::{Declared, DeclaredGroup, Message};
 use crate::runtime::pool::PoolCell;
 use crate::runtime::runnable::{Runnable, Spec, Stored};
@@ -86,7 +85,7 @@ impl Group {
         let (all, rejected);
         let mut ledger = life.ledger();
         let mut claim = Claim::new(&life, &ledger);
-        let label = claim.name(label)?;
+        let label = claim.label(label)?;
         let names = members.iter().map(|(name, _)| claim.child(name.clone()));
         let names = names.collect::<Result<Vec<_>, _>>()?;
         let members = names.into_iter().zip(members);
@@ -94,13 +93,8 @@ impl Group {
             members.map(|(name, (_, spec))| declared(Address::new(life.path().child(name)), spec));
         all = members.collect::<Vec<_>>();
         let pools = claim_pools(&life, &all)?;
-        let Claim {
-            names: claimed,
-            children: more,
-            ..
-        } = claim;
-        ledger.names.extend(claimed);
-        ledger.children += more;
+        let claimed = claim.names;
+        ledger.declarations().add_all(claimed);
         if all.is_empty() {
             return Ok(Vec::new());
         }
@@ -147,7 +141,8 @@ pub(super) fn run(
     // What is rejected is dropped after the lock: it may hold code of the user's.
     let rejected;
     let mut ledger = life.ledger();
-    let name = Claim::new(life, &ledger).child(name)?;
+    let claim = Claim::new(life, &ledger);
+    let name = claim.room_for(claim.free(name)?)?;
     let address = Address::new(life.path().child(name.clone()));
     let declared = [declared(address.clone(), spec)];
     let pools = claim_pools(life, &declared)?;
@@ -159,8 +154,7 @@ pub(super) fn run(
     settle_pools(&pools, &rejected);
     match &rejected {
         Ok(()) => {
-            ledger.names.insert(name);
-            ledger.children += 1;
+            ledger.declarations().add_child(name);
             Ok(child_of(life, &address))
         }
         Err(_) => Err(RunError::Ended {
@@ -219,54 +213,66 @@ fn child_of(life: &Arc<Life>, address: &Arc<Address>) -> Child {
 struct Claim<'a> {
     life: &'a Life,
     ledger: &'a Ledger,
-    names: BTreeSet<Name>,
-    /// How many of the names are children's.
-    children: usize,
+    names: Names,
 }
 
 impl<'a> Claim<'a> {
-    const fn new(life: &'a Life, ledger: &'a Ledger) -> Self {
+    fn new(life: &'a Life, ledger: &'a Ledger) -> Self {
         Self {
             life,
             ledger,
-            names: BTreeSet::new(),
-            children: 0,
+            names: Names::default(),
         }
     }
 
-    /// Claims a name, if the incarnation may declare and the name is free.
-    fn name(&mut self, name: Result<Name, NameError>) -> Result<Name, RunError> {
+    /// Checks a name: the incarnation may declare, and the name is free.
+    fn free(&self, name: Result<Name, NameError>) -> Result<Name, RunError> {
+        let parent = || self.life.path().clone();
+        let name = name.map_err(|source| RunError::Name {
+            parent: parent(),
+            source,
+        })?;
+        let taken = |names: &Names| names.contains(&name);
+        let is_taken = self.ledger.declared().is_some_and(taken) || taken(&self.names);
+        let stage = self.ledger.stage;
+        if stage == Stage::Starting && !is_taken {
+            return Ok(name);
+        }
+        let parent = parent();
+        Err(match stage {
+            Stage::Starting => RunError::NameTaken { parent, name },
+            Stage::Serving => RunError::TooLate { parent, name },
+            Stage::Asked => RunError::Stopping { parent, name },
+            Stage::Returned => RunError::Ended { parent, name },
+        })
+    }
+
+    /// Checks that there may be another child, of this name.
+    fn room_for(&self, name: Name) -> Result<Name, RunError> {
+        let limit = self.life.shared.children_max;
+        let declared = self.ledger.declared().map_or(0, |names| names.children);
+        if declared + self.names.children < limit {
+            return Ok(name);
+        }
         let parent = self.life.path().clone();
-        let name = match name {
-            Ok(name) => name,
-            Err(source) => return Err(RunError::Name { parent, source }),
-        };
-        match self.ledger.stage {
-            Stage::Starting => {}
-            Stage::Serving => return Err(RunError::TooLate { parent, name }),
-            Stage::Asked => return Err(RunError::Stopping { parent, name }),
-            Stage::Returned => return Err(RunError::Ended { parent, name }),
-        }
-        if self.ledger.names.contains(&name) || self.names.contains(&name) {
-            return Err(RunError::NameTaken { parent, name });
-        }
-        self.names.insert(name.clone());
+        Err(RunError::TooMany {
+            parent,
+            name,
+            limit,
+        })
+    }
+
+    /// Claims the name of a group.
+    fn label(&mut self, name: Result<Name, NameError>) -> Result<Name, RunError> {
+        let name = self.free(name)?;
+        self.names.add_label(name.clone());
         Ok(name)
     }
 
-    /// Claims the name of a child, if there may be another.
+    /// Claims the name of a child.
     fn child(&mut self, name: Result<Name, NameError>) -> Result<Name, RunError> {
-        let name = self.name(name)?;
-        let limit = self.life.shared.children_max;
-        if self.ledger.children + self.children >= limit {
-            let parent = self.life.path().clone();
-            return Err(RunError::TooMany {
-                parent,
-                name,
-                limit,
-            });
-        }
-        self.children += 1;
+        let name = self.room_for(self.free(name)?)?;
+        self.names.add_child(name.clone());
         Ok(name)
     }
 }

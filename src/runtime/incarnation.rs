@@ -147,10 +147,7 @@ impl Life {
 
     /// Frees the name of a child that was removed, while children are declared.
     pub(crate) fn free(&self, name: &Name) {
-        let mut ledger = self.ledger();
-        if ledger.names.remove(name) {
-            ledger.children -= 1;
-        }
+        self.ledger().free(name);
     }
 
     /// Aborts the tasks that the incarnation owns.

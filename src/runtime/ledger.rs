@@ -6,7 +6,7 @@
 //! the core may take it for granted.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::name::Name;
 use crate::runtime::sync::AbortHandle;
@@ -16,15 +16,41 @@ use crate::tree::Signal;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) stage: Stage,
-    /// The names of children and groups, while they can still grow.
-    pub(super) names: BTreeSet<Name>,
-    /// How many of the names are children's.
-    pub(super) children: usize,
+    /// What was declared, while that can still grow. Most incarnations declare nothing.
+    declared: Option<Box<Names>>,
     pub(super) said: [bool; 4],
     pub(super) owned: BTreeMap<u64, Belonging>,
     pub(super) next_owned: u64,
     /// What it owns was aborted; what it still comes to own is aborted at once.
     pub(super) is_aborted: bool,
+}
+
+/// The names of children and groups.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    all: HashSet<Name>,
+    /// How many of them are children's.
+    pub(super) children: usize,
+}
+
+impl Names {
+    pub(super) fn contains(&self, name: &Name) -> bool {
+        self.all.contains(name)
+    }
+
+    pub(super) fn add_label(&mut self, label: Name) {
+        self.all.insert(label);
+    }
+
+    pub(super) fn add_child(&mut self, name: Name) {
+        self.all.insert(name);
+        self.children += 1;
+    }
+
+    pub(super) fn add_all(&mut self, more: Self) {
+        self.all.extend(more.all);
+        self.children += more.children;
+    }
 }
 
 /// What an incarnation may still do.
@@ -68,7 +94,27 @@ impl Ledger {
     /// Goes on to a later stage. Nothing is declared from there on.
     pub(super) fn advance(&mut self, stage: Stage) {
         self.stage = self.stage.max(stage);
-        self.names = BTreeSet::new();
+        self.declared = None;
+    }
+
+    /// What was declared so far.
+    pub(super) fn declared(&self) -> Option<&Names> {
+        self.declared.as_deref()
+    }
+
+    /// Where declarations are noted.
+    pub(super) fn declarations(&mut self) -> &mut Names {
+        self.declared.get_or_insert_default()
+    }
+
+    /// Frees the name of a child that was removed.
+    pub(super) fn free(&mut self, child: &Name) {
+        let Some(names) = &mut self.declared else {
+            return;
+        };
+        if names.all.remove(child) {
+            names.children -= 1;
+        }
     }
 
     pub(super) fn own(&mut self, owned: Belonging) -> u64 {

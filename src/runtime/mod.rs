@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod incarnation;
 mod interpose;
+mod last;
 mod ledger;
 mod mailbox;
 mod obey;

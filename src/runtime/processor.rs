@@ -17,6 +17,7 @@ use crate::runtime::child::{Ended, Question};
 use crate::runtime::clock::Timer;
 use crate::runtime::entries::Entries;
 use crate::runtime::incarnation::Start;
+use crate::runtime::last::{LastLook, Left, complete};
 use crate::runtime::mailbox::{Declared, DeclaredGroup, Message, Payload, Remains};
 use crate::runtime::observe;
 use crate::runtime::panics::{drop_shielded, shield};
@@ -329,20 +330,31 @@ impl Processor {
     }
 
     fn snapshot(&mut self) -> Snapshot {
-        let mut snapshot = self.core.snapshot(self.timer.now());
-        for node in snapshot.nodes.iter_mut().filter(|node| node.ending > 0) {
-            (node.ending, node.holds) = self.entries.left(node.slot);
-        }
-        snapshot
+        let snapshot = self.core.snapshot(self.timer.now());
+        let left = self.left(&snapshot);
+        complete(snapshot, &left)
+    }
+
+    fn left(&mut self, snapshot: &Snapshot) -> Left {
+        let ending = snapshot.nodes.iter().filter(|node| node.ending > 0);
+        let slots = ending.map(|node| node.slot);
+        slots.map(|slot| (slot, self.entries.left(slot))).collect()
     }
 
     fn end(&mut self, result: Result<Report, Failure>) -> Next {
-        let last = self.snapshot();
-        // Only here is it set.
-        drop(self.shared.last.set(last));
+        let now = self.timer.now();
+        let root = self.core.view(self.core.root());
+        let left = if root.is_some_and(|root| root.has_leaked) {
+            self.left(&self.core.snapshot(now))
+        } else {
+            Left::new()
+        };
         let core = &self.core;
         self.entries
             .end_all(|place| core.view(place).map(Ended::of));
+        // Only here is it set.
+        let last = LastLook::new(self.core.take_last(now), left);
+        drop(self.shared.last.set(last));
         // What was accepted and not heard is gone before the end is told, too (L1).
         let next = self.drain();
         // Whoever waits wakes up, which runs code of the user's.

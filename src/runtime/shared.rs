@@ -5,13 +5,13 @@ use std::cell::Cell;
 use crate::runtime::clock::Time;
 use crate::runtime::events::Observers;
 use crate::runtime::interpose::Interpose;
+use crate::runtime::last::LastLook;
 use crate::runtime::mailbox::{Mailbox, Message, Payload};
 use crate::runtime::panics::{self, Hook};
 use crate::runtime::sync::{
     AtomicBool, AtomicU64, Handle, Mutex, OnceLock, Ordering, RuntimeFlavor, thread_local,
 };
 use crate::runtime::task;
-use crate::tree::Snapshot;
 
 /// Counts trees.
 static TREES: AtomicU64 = AtomicU64::new(1);
@@ -30,8 +30,8 @@ pub(crate) struct Shared {
     pub(crate) interpose: Option<Interpose>,
     pub(crate) children_max: usize,
     pub(crate) time: Time,
-    /// The last look of the tree, once it has ended.
-    pub(crate) last: OnceLock<Snapshot>,
+    /// How the tree looked last, once it has ended.
+    pub(crate) last: OnceLock<LastLook>,
     /// What a panic threw that the caller of `run()` is to meet.
     thrown: Mutex<Option<Payload>>,
     is_abandoned: AtomicBool,

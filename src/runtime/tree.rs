@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 
 use crate::runtime::error::SettleError;
 use crate::runtime::events::Events;
+use crate::runtime::last::LastLook;
 use crate::runtime::mailbox::Message;
 use crate::runtime::orders::{Node, Target};
 use crate::runtime::shared::Shared;
@@ -98,8 +99,9 @@ impl Tree {
     ///
     /// Cancel safe.
     pub async fn snapshot(&self) -> Snapshot {
-        let last = || self.handle.shared.last.get().cloned().unwrap_or_default();
-        self.ask(Message::Snapshot).await.unwrap_or_else(last)
+        let last = || self.handle.shared.last.get().map(LastLook::snapshot);
+        let now = self.ask(Message::Snapshot).await;
+        now.or_else(last).unwrap_or_default()
     }
 
     /// The events of the tree from now on. To see the first ones too, ask

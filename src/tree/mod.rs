@@ -101,7 +101,7 @@ pub use self::orders::{OrderKind, Refusal};
 pub use self::reading::{Reading, Returned, read};
 pub use self::report::{Failure, Outcome, Report, Stop};
 pub use self::signal::{Intent, Signal};
-pub use self::snapshot::{FirstStart, NodeSnapshot, Snapshot, View};
+pub use self::snapshot::{FirstStart, Last, NodeSnapshot, Snapshot, View};
 pub use self::state::{Down, Rung, State, Told, Wait};
 
 /// Times are seconds in JSON.

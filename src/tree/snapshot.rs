@@ -192,6 +192,13 @@ impl Core {
         }
     }
 
+    /// Takes all that is left of a tree that has ended, so that it can be looked at.
+    pub fn take_last(&mut self, now: Duration) -> Last {
+        let none = Self::new(self.settings.clone(), Arc::default());
+        let core = std::mem::replace(self, none);
+        Last { core, at: now }
+    }
+
     /// What a handle of a place asks for, or `None` if the place is gone.
     #[must_use]
     pub fn view(&self, place: Place) -> Option<View> {
@@ -234,6 +241,21 @@ impl Node {
             },
             last_exit: self.evidence.clone(),
         }
+    }
+}
+
+/// A tree that has ended. How it looked last is put together when somebody asks.
+#[derive(Debug)]
+pub struct Last {
+    core: Core,
+    at: Duration,
+}
+
+impl Last {
+    /// How the tree looked last.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.core.snapshot(self.at)
     }
 }
 

@@ -4,6 +4,7 @@ mod abandoned;
 mod backoff;
 mod budgets;
 mod cells;
+mod deadlines;
 mod determinism;
 mod escalation;
 mod essence;
