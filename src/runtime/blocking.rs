@@ -151,7 +151,7 @@ impl<C: FnOnce(Context) -> Exit> Work<C> {
         } = self;
         let life = &hold.life;
         let _entered = life.shared.runtime.enter();
-        let ran = supervise(life, &life.span(), || code(context));
+        let ran = supervise(life, &life.scope(), || code(context));
         let finished = Finished {
             ran: Some(ran),
             hold,

@@ -15,7 +15,7 @@ use crate::runtime::sync::{
     AtomicBool, AtomicU64, CancellationToken, Mutex, MutexGuard, Notify, OnceLock, Ordering,
     oneshot,
 };
-use crate::runtime::task::Seated;
+use crate::runtime::task::{Scope, Seated};
 use crate::tree::{Evidence, Health, Id, Signal};
 
 /// How an incarnation came to be.
@@ -72,9 +72,10 @@ impl Life {
     }
 
     /// The span in which the incarnation's code is polled.
-    pub(super) fn span(&self) -> tracing::Span {
+    pub(super) fn scope(&self) -> Scope {
         let (path, incarnation) = (self.path(), self.id().incarnation());
-        tracing::info_span!(target: "perennial", "node", %path, incarnation)
+        let span = tracing::info_span!(target: "perennial", "node", %path, incarnation);
+        Scope::new(span)
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -123,11 +123,11 @@ impl<F: Future> Task<F> {
         // Dropped last, too.
         let guard = self.guard;
         let life = &guard.life;
-        let span = life.span();
+        let scope = life.scope();
         let mut code = pin!(Some(self.future));
-        let ran = tasks::poll_supervised(life, &span, code.as_mut()).await;
+        let ran = tasks::poll_supervised(life, &scope, code.as_mut()).await;
         let ran = ran.and_then(|output| {
-            let dropped = tasks::supervise(life, &span, || code.set(None));
+            let dropped = tasks::supervise(life, &scope, || code.set(None));
             dropped.and_then(|()| Ran::Returned(output))
         });
         let result = match ran {
@@ -139,7 +139,7 @@ impl<F: Future> Task<F> {
         };
         // If nobody wants the output, dropping it runs code of the user's.
         let reply = self.reply;
-        let replied = tasks::supervise(life, &span, || drop(reply.send(result)));
+        let replied = tasks::supervise(life, &scope, || drop(reply.send(result)));
         if let Ran::Panicked(panic, payload) = replied {
             fail(life, panic, payload);
         }
