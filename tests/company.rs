@@ -1,0 +1,9 @@
+//! Pools, tasks and published values in bad company: wakers that panic or look back, code that is
+//! slow to go, declarations that are refused half way.
+#![cfg(feature = "testing")]
+
+#[path = "stage/serve.rs"]
+mod serve;
+
+#[path = "company/publishing.rs"]
+mod publishing;
