@@ -7,3 +7,5 @@ mod serve;
 
 #[path = "company/publishing.rs"]
 mod publishing;
+#[path = "company/roots.rs"]
+mod roots;
