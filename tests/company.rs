@@ -2,9 +2,13 @@
 //! slow to go, declarations that are refused half way.
 #![cfg(feature = "testing")]
 
+#[path = "stage/pool.rs"]
+mod pool;
 #[path = "stage/serve.rs"]
 mod serve;
 
+#[path = "company/leaving.rs"]
+mod leaving;
 #[path = "company/publishing.rs"]
 mod publishing;
 #[path = "company/roots.rs"]

@@ -406,12 +406,12 @@ fn unheard(message: Message) {
 /// Ends a child whose parent, or tree, was gone before the tree heard of it.
 fn refuse(child: Declared, pool: Option<Arc<PoolCell>>) {
     child.address.end(Ended::never());
-    if let Some(pool) = pool {
-        pool.forget(child.address.path.name());
-    }
     if let Stored::Pool(pool) = &child.stored {
         // What it took now would stay in the closed mailbox, as long as anybody holds the pool.
         pool.close();
     }
     drop_shielded((child.stored, child.claim));
+    if let Some(pool) = pool {
+        pool.forget(child.address.path.name());
+    }
 }
