@@ -13,3 +13,5 @@ mod leaving;
 mod publishing;
 #[path = "company/roots.rs"]
 mod roots;
+#[path = "company/wakers.rs"]
+mod wakers;

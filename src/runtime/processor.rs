@@ -365,7 +365,8 @@ impl Processor {
 
     /// Refuses what is said from now on, and drops what was said and not heard.
     fn drain(&mut self) -> Next {
-        self.inbox.close();
+        // Whoever waits for the end wakes up, which runs code of the user's.
+        let _ = shield(|| self.inbox.close());
         while let Ok(message) = self.inbox.try_recv() {
             unheard(message);
         }
@@ -379,7 +380,8 @@ impl Drop for Processor {
     fn drop(&mut self) {
         self.entries.abort_all();
         self.drain();
-        self.shared.observers.close();
+        self.waits.leave();
+        let _ = shield(|| self.shared.observers.close());
     }
 }
 
