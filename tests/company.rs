@@ -7,6 +7,8 @@ mod pool;
 #[path = "stage/serve.rs"]
 mod serve;
 
+#[path = "company/late.rs"]
+mod late;
 #[path = "company/leaving.rs"]
 mod leaving;
 #[path = "company/publishing.rs"]
