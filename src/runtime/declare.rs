@@ -88,11 +88,14 @@ impl Group {
         let label = claim.label(label)?;
         let names = members.iter().map(|(name, _)| claim.child(name.clone()));
         let names = names.collect::<Result<Vec<_>, _>>()?;
-        let members = names.into_iter().zip(members);
-        let members =
-            members.map(|(name, (_, spec))| declared(Address::new(life.path().child(name)), spec));
+        let addresses = names.into_iter().map(|name| life.path().child(name));
+        let addresses: Vec<_> = addresses.map(Address::new).collect();
+        let specs = members.iter().map(|(_, spec)| spec);
+        let pools = claim_pools(&life, addresses.iter().zip(specs))?;
+        // Nothing is refused after this: another publisher of the same value is one no more.
+        let members = addresses.into_iter().zip(members);
+        let members = members.map(|(address, (_, spec))| declared(address, spec));
         all = members.collect::<Vec<_>>();
-        let pools = claim_pools(&life, &all)?;
         let claimed = claim.names;
         ledger.declarations().add_all(claimed);
         if all.is_empty() {
@@ -144,12 +147,10 @@ pub(super) fn run(
     let claim = Claim::new(life, &ledger);
     let name = claim.room_for(claim.free(name)?)?;
     let address = Address::new(life.path().child(name.clone()));
-    let declared = [declared(address.clone(), spec)];
-    let pools = claim_pools(life, &declared)?;
-    let [child] = declared;
+    let pools = claim_pools(life, [(&address, &spec)])?;
     rejected = life.shared.say(Message::Run {
         parent: life.id(),
-        child,
+        child: declared(address.clone(), spec),
     });
     settle_pools(&pools, &rejected);
     match &rejected {
@@ -165,13 +166,15 @@ pub(super) fn run(
 }
 
 /// Gives those that are pools their places: all of them, or none.
-fn claim_pools(life: &Life, members: &[Declared]) -> Result<Vec<Arc<PoolCell>>, RunError> {
+fn claim_pools<'a>(
+    life: &Life,
+    members: impl IntoIterator<Item = (&'a Arc<Address>, &'a Spec)>,
+) -> Result<Vec<Arc<PoolCell>>, RunError> {
     let mut claimed: Vec<Arc<PoolCell>> = Vec::new();
-    for Declared {
-        address, stored, ..
-    } in members
-    {
-        let Stored::Pool(pool) = stored else { continue };
+    for (address, spec) in members {
+        let Stored::Pool(pool) = &spec.stored else {
+            continue;
+        };
         if let Err(at) = pool.claim(address, &life.shared) {
             claimed.iter().for_each(|pool| pool.release());
             let (parent, name) = (life.path().clone(), address.path.name().clone());

@@ -301,14 +301,16 @@ impl Entry {
     }
 
     /// Drops the code of a place that is gone. A pool that is gone takes no children.
-    fn drop_code(self) {
-        if let Some(pool) = &self.pool {
-            pool.forget(self.address.path.name());
-        }
+    fn drop_code(mut self) {
         if let Stored::Pool(pool) = &self.stored {
             pool.close();
         }
+        let (pool, address) = (self.pool.take(), self.address.clone());
         drop_shielded(self);
+        // Only now: whoever drains the pool finds nothing of its children left.
+        if let Some(pool) = pool {
+            pool.forget(address.path.name());
+        }
     }
 
     fn abort_owned(&self) {

@@ -97,8 +97,10 @@ impl Life {
 
     pub(crate) fn token(&self) -> CancellationToken {
         // Under the lock under which the cancellation looks for it.
-        let _ledger = self.ledger();
+        let ledger = self.ledger();
         let token = self.token.get_or_init(CancellationToken::new).clone();
+        drop(ledger);
+        // Not under it: whoever waits for the token wakes up.
         if self.is_cancelled() {
             token.cancel();
         }

@@ -2,7 +2,8 @@
 //!
 //! 1. It does every action that the core has ready.
 //! 2. It waits for a batch of messages, or for the core's deadline.
-//! 3. It tells the core, which runs the GC pass.
+//! 3. It tells the core, which runs the GC pass. When a deadline is over it first takes what was
+//!    queued by then: who has returned in time is not late because the processor is.
 //!
 //! It waits for nobody. What runs code of the user's (drops, wakers, subscribers) is shielded: its
 //! panic stops nothing else. Stopping is a phase of the same loop.
@@ -45,6 +46,8 @@ pub(crate) struct Processor {
     inbox: mpsc::UnboundedReceiver<Message>,
     outcome: Outcome,
     throws: Throws,
+    /// How many messages are to be heard before what is due is done.
+    behind: Option<usize>,
 }
 
 /// Whether a panic is met by the caller of `run()` too.
@@ -98,6 +101,7 @@ impl Processor {
             inbox,
             outcome,
             throws,
+            behind: None,
         };
         processor.enter(processor.core.root(), root, None);
         processor
@@ -117,7 +121,7 @@ impl Processor {
                 () = self.timer.ring() => {}
             }
             self.shared.turn();
-            let is_full = batch.len() == BATCH;
+            let heard_now = batch.len();
             let now = self.timer.now();
             let mut heard = batch.drain(..);
             while let Some(message) = heard.next() {
@@ -127,12 +131,28 @@ impl Processor {
                 }
             }
             drop(heard);
-            next = self.advance();
-            if is_full {
+            if !self.is_behind(heard_now) {
+                next = self.advance();
+            }
+            if heard_now == BATCH {
                 // A flood of messages does not keep the thread from others.
                 yield_now().await;
             }
         }
+    }
+
+    /// Whether something is due, and messages are left that were queued when that was found.
+    fn is_behind(&mut self, heard: usize) -> bool {
+        let is_late = self.core.is_late(self.timer.now());
+        let left = match self.behind.take() {
+            _ if !is_late => 0,
+            None => self.inbox.len(),
+            // What is counted and not there yet is not waited for.
+            Some(_) if heard == 0 => 0,
+            Some(left) => left.saturating_sub(heard),
+        };
+        self.behind = (left > 0).then_some(left);
+        left > 0
     }
 
     fn advance(&mut self) -> Next {
@@ -377,7 +397,8 @@ impl Processor {
 
     /// Refuses what is said from now on, and drops what was said and not heard.
     fn drain(&mut self) -> Next {
-        self.inbox.close();
+        // Whoever waits for the end wakes up, which runs code of the user's.
+        let _ = shield(|| self.inbox.close());
         while let Ok(message) = self.inbox.try_recv() {
             unheard(message);
         }
@@ -391,7 +412,8 @@ impl Drop for Processor {
     fn drop(&mut self) {
         self.entries.abort_all();
         self.drain();
-        self.shared.observers.close();
+        self.waits.leave();
+        let _ = shield(|| self.shared.observers.close());
     }
 }
 
@@ -418,12 +440,12 @@ fn unheard(message: Message) {
 /// Ends a child whose parent, or tree, was gone before the tree heard of it.
 fn refuse(child: Declared, pool: Option<Arc<PoolCell>>) {
     child.address.end(Ended::never());
-    if let Some(pool) = pool {
-        pool.forget(child.address.path.name());
-    }
     if let Stored::Pool(pool) = &child.stored {
         // What it took now would stay in the closed mailbox, as long as anybody holds the pool.
         pool.close();
     }
     drop_shielded((child.stored, child.claim));
+    if let Some(pool) = pool {
+        pool.forget(child.address.path.name());
+    }
 }

@@ -18,7 +18,7 @@ use crate::runtime::interpose::{Interpose, Run};
 use crate::runtime::mailbox::mailbox;
 use crate::runtime::panics;
 use crate::runtime::processor::{Parts, Processor, Throws};
-use crate::runtime::runnable::{Runnable, Spec};
+use crate::runtime::runnable::{Runnable, Spec, Stored};
 use crate::runtime::shared::Shared;
 use crate::runtime::signals::Signals;
 use crate::runtime::sync::watch;
@@ -177,7 +177,8 @@ impl Supervisor {
     ///
     /// If called outside of a tokio runtime, or in one without time (unless the
     /// [`clock`](Self::clock) is another); with [`stop_on_signals`](Self::stop_on_signals), if the
-    /// runtime has no I/O or the system refuses to tell of signals.
+    /// runtime has no I/O or the system refuses to tell of signals; if the root is a
+    /// [`Pool`](crate::Pool) that was declared before.
     #[must_use = "dropping the last handle aborts the tree"]
     pub fn start(self) -> Tree {
         panics::install();
@@ -198,6 +199,11 @@ impl Supervisor {
         };
         let core = Core::new(self.settings, self.root.options.clone());
         let root = declared(Address::new(Path::root()), self.root);
+        if let Stored::Pool(pool) = &root.stored {
+            let claimed = pool.claim(&root.address, &shared);
+            claimed.unwrap_or_else(|at| panic!("the root is a pool that was declared, as {at}"));
+            pool.declare();
+        }
         let (throws, handle) = (self.throws, shared.clone());
         let parts = Parts {
             core,

@@ -1,10 +1,14 @@
 //! Questions that the processor answers later: when a child changes, when the tree settles.
+//!
+//! Whoever is answered wakes up, which runs code of the user's: each for itself, so that the panic
+//! of one keeps no other waiting.
 
 use std::collections::HashMap;
 
 use crate::path::Path;
 use crate::runtime::child::{Ended, Question, has_started};
 use crate::runtime::error::{FirstStartError, HealthyError};
+use crate::runtime::panics::{drop_shielded, shield};
 use crate::runtime::sync::oneshot;
 use crate::tree::{Core, Id, Place, State, View};
 
@@ -40,7 +44,7 @@ impl Waits {
         };
         let open = questions
             .into_iter()
-            .filter_map(|question| answer(question, &view, path));
+            .filter_map(|question| shield(|| answer(question, &view, path)).flatten());
         let open: Vec<_> = open.collect();
         if !open.is_empty() {
             self.children.insert(place, open);
@@ -69,7 +73,7 @@ impl Waits {
                 .flat_map(|questions| questions.extract_if(.., |question| question.is_given_by(id)))
             {
                 if let Question::Order(pending) = question {
-                    pending.accepted();
+                    let _ = shield(|| pending.accepted());
                 }
             }
         }
@@ -84,8 +88,18 @@ impl Waits {
     /// the rest.
     pub(super) fn forget(&mut self, place: Place, path: &Path) {
         for question in self.children.remove(&place).into_iter().flatten() {
-            question.gone(path);
+            let _ = shield(|| question.gone(path));
         }
+    }
+
+    /// Drops all questions: there is nobody to answer them.
+    pub(super) fn leave(&mut self) {
+        self.children
+            .drain()
+            .flat_map(|(_, questions)| questions)
+            .for_each(drop_shielded);
+        let (settled, ready) = (self.settled.drain(..), self.ready.drain(..));
+        settled.chain(ready).for_each(drop_shielded);
     }
 
     pub(super) fn wait_settled(&mut self, reply: oneshot::Sender<()>) {
@@ -118,7 +132,7 @@ fn push<T>(waiting: &mut Vec<T>, next: T, has_left: impl Fn(&T) -> bool) {
 fn tell_all(replies: &mut Vec<oneshot::Sender<()>>) {
     for reply in replies.drain(..) {
         // Who does not wait any more need not be told.
-        let _ = reply.send(());
+        let _ = shield(|| reply.send(()));
     }
 }
 

@@ -131,6 +131,14 @@ impl Core {
         }
     }
 
+    /// Whether a time is over that was set for something: a delay, a limit, a rung of the ladder.
+    ///
+    /// Facts that are known by then count, so they come before [`advance`](Self::advance).
+    #[must_use]
+    pub fn is_late(&self, now: Duration) -> bool {
+        self.deadlines.first().is_some_and(|due| due <= now)
+    }
+
     /// States that `parent` declared a child alone, or that a child was started in a pool.
     ///
     /// The ledger of the parent's incarnation accepted it, so it cannot be refused; a child

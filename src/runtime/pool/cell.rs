@@ -10,6 +10,7 @@ use crate::runtime::child::Child;
 use crate::runtime::declare::declared;
 use crate::runtime::error::StartError;
 use crate::runtime::mailbox::Message;
+use crate::runtime::panics::shield;
 use crate::runtime::runnable::Spec;
 use crate::runtime::shared::Shared;
 use crate::runtime::sync::{Mutex, Notify};
@@ -148,7 +149,8 @@ impl PoolCell {
         if ledger.gate == Gate::Closed {
             ledger.gate = Gate::Open;
             ledger.generation += 1;
-            self.emptied.notify_waiters();
+            drop(ledger);
+            self.tell_emptied();
         }
     }
 
@@ -202,9 +204,16 @@ impl PoolCell {
         if !ledger.names.is_empty() {
             ledger.names.remove(child);
         }
-        if ledger.present == 0 && ledger.gate != Gate::Open {
-            self.emptied.notify_waiters();
+        let is_emptied = ledger.present == 0 && ledger.gate != Gate::Open;
+        drop(ledger);
+        if is_emptied {
+            self.tell_emptied();
         }
+    }
+
+    /// Whoever waits wakes up, which runs code of the user's: not under the lock.
+    fn tell_emptied(&self) {
+        let _ = shield(|| self.emptied.notify_waiters());
     }
 }
 

@@ -170,6 +170,11 @@ pub(crate) mod mpsc {
             self.queue.is_empty()
         }
 
+        pub(crate) fn len(&self) -> usize {
+            point();
+            self.queue.len()
+        }
+
         pub(crate) fn close(&mut self) {
             point();
             self.queue.close();

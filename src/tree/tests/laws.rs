@@ -134,14 +134,14 @@ impl Laws {
         match what {
             What::Declared => {
                 self.places.insert(event.incarnation, path.clone());
+                self.note_pool(core, event);
             }
+            What::RestartScheduled { .. } => self.note_pool(core, event),
             What::Starting { .. } => {
                 let node = present(core, event.incarnation);
                 self.check_overlap(core, path);
                 check_resurrection(core, node);
                 self.check_barrier(core, path);
-                self.pools
-                    .extend((node.options.kind == Kind::Pool).then_some(event.incarnation));
             }
             What::Fell { .. } => self.note_fall(core, path),
             What::Exited { .. } if event.state == State::Dead => {
@@ -159,6 +159,15 @@ impl Laws {
             What::Stopped => assert!(self.open.is_empty(), "L3: no answer for {:?}", self.open),
             _ => {}
         }
+    }
+
+    /// Handles take children for a pool before it starts, and may have to hear that it will not.
+    fn note_pool(&mut self, core: &Core, event: &Event) {
+        let mut nodes = core.nodes.iter().map(|(_, node)| node);
+        // It may have its next incarnation by now.
+        let node = nodes.find(|node| node.path == event.path);
+        let is_pool = node.is_some_and(|node| node.options.kind == Kind::Pool);
+        self.pools.extend(is_pool.then_some(event.incarnation));
     }
 
     fn check_overlap(&self, core: &Core, path: &Path) {
