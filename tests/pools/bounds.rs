@@ -1,23 +1,16 @@
 //! How many children a pool may have at a time.
-#![cfg(feature = "testing")]
-
-#[path = "stage/captured.rs"]
-mod captured;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use captured::captured;
 use perennial::testing::{Fault, Harness};
 use perennial::{Backoff, Child, Context, Pool, Restart, StartError, State, Supervisor, runnable};
-use pool::{root_above, up};
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::captured::captured;
+use crate::pool::{root_above, up};
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,8 +1,4 @@
 //! Pools that others use: when they stop taking children, and when their children are asked.
-#![cfg(feature = "testing")]
-
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::io;
 use std::time::Duration;
@@ -12,8 +8,9 @@ use perennial::{
     Backoff, Context, Effect, Pool, Restart, RunError, Runnable, StartError, State, Strategy,
     TaskError, What, once, runnable,
 };
-use serve::serve;
 use tokio::time::{sleep, timeout};
+
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 

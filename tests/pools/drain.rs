@@ -1,26 +1,19 @@
 //! Drains: a pool refuses children, waits for the present ones, and stops nothing.
-#![cfg(feature = "testing")]
-
-#[path = "stage/captured.rs"]
-mod captured;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use captured::captured;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use perennial::testing::{Fault, Harness};
 use perennial::{
     Backoff, Child, Context, Pool, Restart, RunError, StartError, State, Supervisor, runnable,
 };
-use pool::{root_above, up};
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::captured::captured;
+use crate::pool::{root_above, up};
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 

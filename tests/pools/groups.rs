@@ -1,8 +1,4 @@
 //! Pools as members of groups.
-#![cfg(feature = "testing")]
-
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::time::Duration;
 
@@ -11,8 +7,9 @@ use perennial::{
     Backoff, Context, Group, Pool, Restart, RunError, Runnable, StartError, State, Strategy,
     runnable,
 };
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,10 +1,4 @@
 //! Tasks that own something or stand above others: they have ended when all of that has.
-#![cfg(feature = "testing")]
-
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +9,10 @@ use perennial::testing::Harness;
 use perennial::{
     Cause, Context, Down, Hold, Pool, Restart, RunError, State, TaskError, What, once, runnable,
 };
-use pool::up;
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -200,9 +195,10 @@ fn a_task_may_be_escalated_to() {
         let TaskError::Failed { source, .. } = error else {
             panic!("{error:?}");
         };
-        assert!(
-            matches!(&source.cause, Some(Cause::Escalated(below)) if below.path == *"root.pool.2.below")
-        );
+        let Some(Cause::Escalated(below)) = &source.cause else {
+            panic!("{source:?}");
+        };
+        assert_eq!(below.path, *"root.pool.2.below");
         h.settled().await;
         beside.healthy().await.expect("nobody else notices");
     });

@@ -1,26 +1,19 @@
 //! What the children of a pool are called.
-#![cfg(feature = "testing")]
-
-#[path = "stage/captured.rs"]
-mod captured;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use captured::captured;
 use parking_lot::Mutex;
 use perennial::testing::{Fault, Harness};
 use perennial::{
     Backoff, Context, Effect, OrderError, Pool, Restart, RunError, StartError, State, runnable,
 };
-use pool::up;
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::captured::captured;
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 

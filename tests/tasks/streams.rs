@@ -1,24 +1,17 @@
 //! Streams of tasks: one result for each item, so many at a time.
-#![cfg(feature = "testing")]
-
-#[path = "stage/counter.rs"]
-mod counter;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use counter::{Counter, Failing, SECOND, all, takes, texts};
 use futures::{FutureExt, StreamExt, stream};
 use perennial::testing::Harness;
 use perennial::{Cause, Context, Pool, TaskError, once};
-use pool::up;
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::counter::{Counter, Failing, SECOND, all, takes, texts};
+use crate::pool::up;
+use crate::serve::serve;
 
 #[test]
 fn results_come_in_the_order_of_the_items() {

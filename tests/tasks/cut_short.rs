@@ -1,25 +1,17 @@
 //! Streams of tasks that do not come to their end, or whose items come to nothing.
-#![cfg(feature = "testing")]
-
-#[path = "stage/counter.rs"]
-mod counter;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
-
-use std::time::Duration;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use counter::{Counter, Failing, SECOND, all, takes, texts};
 use futures::{FutureExt, StreamExt, stream};
 use perennial::testing::Harness;
 use perennial::{Context, Pool, RunError, StartError, TaskError};
-use pool::up;
-use serve::serve;
 use tokio::task::yield_now;
+
+use crate::counter::{Counter, Failing, SECOND, all, takes, texts};
+use crate::pool::up;
+use crate::serve::serve;
 
 fn of_at_most_two() -> Pool {
     Pool::builder().max_children(2).build()

@@ -1,8 +1,4 @@
 //! Pools as nodes: their own handles, and how long they and their tree live.
-#![cfg(feature = "testing")]
-
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +10,8 @@ use perennial::{
     Backoff, Cause, Child, Context, Down, Effect, HealthyError, OrderError, Outcome, Pool, Restart,
     RunError, Runnable, StartError, State, Supervisor, once, runnable,
 };
-use serve::serve;
+
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 

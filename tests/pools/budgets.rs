@@ -1,10 +1,4 @@
 //! The budgets of pools and of their children, and what becomes of a pool when one is spent.
-#![cfg(feature = "testing")]
-
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::time::Duration;
 
@@ -13,8 +7,9 @@ use perennial::{
     Backoff, Cause, Child, Context, Down, Evidence, Intensity, OnSpent, Pool, Restart, StartError,
     Startable, State, What, runnable,
 };
-use pool::up;
-use serve::serve;
+
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,9 +1,6 @@
 //! Pools on many threads, in real time: what was accepted runs and ends, and nothing is counted
 //! twice.
 
-#[path = "stage/serve.rs"]
-mod serve;
-
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,10 +12,11 @@ use perennial::{
     Backoff, Context, Pool, Restart, RunError, StartError, State, Supervisor, TaskError, Tree,
     runnable,
 };
-use serve::serve;
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
 use tokio::time::timeout;
+
+use crate::serve::serve;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -1,10 +1,4 @@
 //! Templates: children of one kind, each made of an argument.
-#![cfg(feature = "testing")]
-
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::panic::panic_any;
 use std::sync::Arc;
@@ -15,8 +9,9 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use perennial::testing::{Fault, Harness};
 use perennial::{Backoff, Context, Pool, Restart, StartError, State, Template, once, runnable};
-use pool::up;
-use serve::serve;
+
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -121,10 +116,7 @@ fn a_template_that_panics_starts_nothing() {
             assert_eq!(pool, *"root.pool");
             assert_eq!(panic.message(), "attempt to divide by zero");
             let location = panic.location().expect("the hook saw it");
-            assert!(
-                location.starts_with("tests/pools_templates.rs:"),
-                "{location}"
-            );
+            assert!(location.starts_with(file!()), "{location}");
         }
         assert_eq!(pool.children(), 0);
         let child = template.start_named("zero", 3).unwrap();

@@ -1,10 +1,4 @@
 //! Handles of the children of a pool, while they live and when they are forgotten.
-#![cfg(feature = "testing")]
-
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +10,10 @@ use perennial::{
     Backoff, Child, Context, Down, Effect, Ended, Exit, FirstStartError, HealthyError, OrderError,
     Pool, Restart, State, runnable,
 };
-use pool::up;
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
