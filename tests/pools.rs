@@ -13,12 +13,18 @@ mod captured;
 mod declaring;
 #[path = "pools/drain.rs"]
 mod drain;
+#[path = "pools/drain_ends.rs"]
+mod drain_ends;
 #[path = "pools/groups.rs"]
 mod groups;
 #[path = "pools/handles.rs"]
 mod handles;
 #[path = "pools/names.rs"]
 mod names;
+#[path = "stage/open.rs"]
+mod open;
+#[path = "pools/orders.rs"]
+mod orders;
 #[path = "stage/pool.rs"]
 mod pool;
 #[path = "pools/provide.rs"]

@@ -79,7 +79,8 @@ fn a_full_pool_refuses_children_until_one_is_forgotten() {
         );
         let order = children[0].remove();
         order.await.unwrap();
-        fill(&pool, 1);
+        let named = pool.start_named("name", serve);
+        named.expect("refusals take no name");
         assert_full(&pool, 3);
     });
 }

@@ -10,6 +10,7 @@ use perennial::{
 };
 
 use crate::captured::captured;
+use crate::open::assert_stopped;
 use crate::pool::{root_above, up};
 use crate::serve::serve;
 
@@ -204,8 +205,7 @@ fn the_next_incarnation_cannot_declare_the_pool_of_the_last() {
             h.settled().await;
             let text = "root.parent cannot run again: the pool was declared, as root.parent.again";
             assert_eq!(*seen.lock(), vec![text; fall]);
-            let refused = pool.start(serve).expect_err("it is gone");
-            assert!(matches!(refused, StartError::Stopped { .. }), "{refused}");
+            assert_stopped(&pool);
             assert_eq!(
                 (pool.children(), child.ended().await.state),
                 (0, State::Down)

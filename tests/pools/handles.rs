@@ -269,38 +269,3 @@ fn a_pooled_child_that_is_started_again_takes_all_orders() {
         assert_gone(&child).await;
     });
 }
-
-#[test]
-fn orders_from_inside_a_pool_reach_the_pool_and_the_siblings() {
-    // R16, R13. Who orders what takes itself is answered at once.
-    let pool = Pool::new();
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let sees = seen.clone();
-    Harness::run(None, |h| async move {
-        up(&h, &pool).await;
-        let sibling = pool.start_named("sibling", serve).unwrap();
-        let orders = move |ctx: Context| async move {
-            ctx.healthy();
-            let sibling = ctx.sibling("sibling").terminate().await;
-            let itself = ctx.sibling("orders").terminate();
-            let pool = ctx.parent().expect("it is in a pool").restart();
-            let results = [sibling, itself.await, pool.await];
-            sees.lock().extend(results.map(Result::unwrap));
-            ctx.cancelled().await;
-        };
-        let orders = pool.start_named("orders", orders).unwrap();
-        assert_eq!(orders.ended().await.state, State::Down);
-        h.settled().await;
-        assert_eq!(
-            *seen.lock(),
-            [Effect::Visible, Effect::Accepted, Effect::Accepted]
-        );
-        assert_eq!(sibling.ended().await.down, Some(Down::Terminated));
-        let snapshot = h.snapshot().await;
-        assert_eq!(
-            snapshot.find("root.pool").unwrap().restarts,
-            1,
-            "{snapshot}"
-        );
-    });
-}

@@ -135,7 +135,7 @@ fn a_name_is_free_as_soon_as_its_child_is_seen_to_have_ended() {
 }
 
 #[test]
-fn a_number_is_not_used_again_when_the_pool_starts_again() {
+fn numbers_go_on_and_names_are_free_when_a_pool_starts_again() {
     // R13. Ordered to restart, ordered down and up, or fallen because a child escalated.
     let pool = Pool::builder().backoff(Backoff::none()).build();
     Harness::run(None, |h| async move {
@@ -145,6 +145,7 @@ fn a_number_is_not_used_again_when_the_pool_starts_again() {
             let child = pool.start(serve).unwrap();
             assert_eq!(child.path().to_string(), format!("root.pool.{}", round + 1));
             child.healthy().await.unwrap();
+            pool.start_named("name", serve).expect("it is free");
             match round % 3 {
                 0 => drop(node.restart().await.unwrap()),
                 1 => {
@@ -154,7 +155,7 @@ fn a_number_is_not_used_again_when_the_pool_starts_again() {
                 _ => {
                     let gives_up = |ctx: Context| async move { ctx.give_up() };
                     let gives_up = runnable(gives_up).restart(Restart::Permanent);
-                    pool.start_named("last", gives_up).unwrap();
+                    pool.start_named("other", gives_up).unwrap();
                 }
             }
             h.settled().await;
@@ -163,5 +164,27 @@ fn a_number_is_not_used_again_when_the_pool_starts_again() {
                 (0, State::Down)
             );
         }
+    });
+}
+
+#[test]
+fn a_named_child_inherits_nothing_from_the_last_of_its_name() {
+    // R8, R13. A pool declares nothing anew, so there are no attempts to go on with.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        let tree = up(&h, &pool).await;
+        let again = runnable(serve).restart(Restart::Permanent);
+        let again = again.backoff(Backoff::none());
+        pool.start_named("one", again.clone()).unwrap();
+        h.settled().await;
+        h.inject(Fault::panic("root.pool.one"));
+        h.settled().await;
+        tree.node("root.pool").restart().await.unwrap();
+        pool.start_named("one", again).unwrap();
+        h.settled().await;
+        let snapshot = h.snapshot().await;
+        let one = snapshot.find("root.pool.one").expect("it serves");
+        assert_eq!((one.attempt, one.restarts), (1, 0), "{snapshot}");
+        assert!(one.last_exit.is_none(), "{snapshot}");
     });
 }
