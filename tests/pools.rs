@@ -19,6 +19,8 @@ mod drain_ends;
 mod groups;
 #[path = "pools/handles.rs"]
 mod handles;
+#[path = "stage/many.rs"]
+mod many;
 #[path = "pools/names.rs"]
 mod names;
 #[path = "stage/open.rs"]

@@ -5,6 +5,12 @@
 mod counter;
 #[path = "tasks/cut_short.rs"]
 mod cut_short;
+#[path = "tasks/giving.rs"]
+mod giving;
+#[path = "tasks/handles.rs"]
+mod handles;
+#[path = "stage/many.rs"]
+mod many;
 #[path = "tasks/owning.rs"]
 mod owning;
 #[path = "stage/pool.rs"]
@@ -13,5 +19,9 @@ mod pool;
 mod results;
 #[path = "stage/serve.rs"]
 mod serve;
+#[path = "tasks/stops.rs"]
+mod stops;
 #[path = "tasks/streams.rs"]
 mod streams;
+#[path = "tasks/threads.rs"]
+mod threads;

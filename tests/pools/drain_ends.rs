@@ -7,15 +7,13 @@ use futures::FutureExt;
 use futures::future::join;
 use parking_lot::Mutex;
 use perennial::testing::{Fault, Harness};
-use perennial::{
-    Backoff, Context, Hold, OrderError, Pool, Restart, RunError, State, Supervisor, runnable,
-};
+use perennial::{Backoff, Context, Hold, OrderError, Pool, Restart, RunError, State, runnable};
 use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
 
 use crate::drain::{again, works};
 use crate::open::{assert_open, assert_stopped};
-use crate::pool::{root_above, up};
+use crate::pool::{up, up_here};
 use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -101,8 +99,7 @@ fn a_drain_is_over_when_its_tree_is() {
         h.stop().await.expect("stopping is no failure");
         pool.drain().now_or_never().expect("nothing is left");
         assert_stopped(&pool);
-        let tree = Supervisor::new(root_above(&dropped)).start();
-        tree.settled().await;
+        let tree = up_here(&dropped).await;
         assert_open(&dropped).await;
         let drained = dropped.drain();
         drop(tree);
@@ -161,8 +158,7 @@ fn a_drain_is_over_when_the_runtime_of_its_tree_is_gone() {
     let [first, second] = [build(), build()].map(|runtime| runtime.expect("a runtime"));
     let pool = Pool::new();
     let tree = first.block_on(async {
-        let tree = Supervisor::new(root_above(&pool)).start();
-        tree.settled().await;
+        let tree = up_here(&pool).await;
         assert_open(&pool).await;
         tree
     });

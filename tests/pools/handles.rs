@@ -1,10 +1,8 @@
 //! Handles of the children of a pool, while they live and when they are forgotten.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use parking_lot::Mutex;
 use perennial::testing::{Fault, Harness};
 use perennial::{
     Backoff, Child, Context, Down, Effect, Ended, Exit, FirstStartError, HealthyError, OrderError,

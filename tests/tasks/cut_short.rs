@@ -114,6 +114,30 @@ fn a_pool_that_stops_in_the_middle_leaves_an_error_for_each_item_left() {
 }
 
 #[test]
+fn a_stream_goes_on_when_its_pool_starts_again() {
+    // R13, R16. Only those that ran are lost.
+    let (pool, counter) = (Pool::new(), Counter::default());
+    Harness::run(None, |h| async move {
+        let tree = up(&h, &pool).await;
+        let seconds = |seconds| takes(&counter, seconds);
+        let mut results = Box::pin(pool.stream(stream::iter([1; 6]), 2, seconds));
+        for _ in 0..2 {
+            h.wait(results.next()).await.unwrap().unwrap();
+        }
+        assert!(results.next().now_or_never().is_none());
+        h.idle().await;
+        tree.node("root.pool").restart().await.unwrap();
+        let results = texts(all(&h, results).await);
+        let stopped = |number| {
+            let text = format!("root.pool.{number} was stopped before it had an output");
+            Err(text)
+        };
+        assert_eq!(results, [stopped(3), stopped(4), Ok(1), Ok(1)]);
+        assert_eq!((counter.ever(), pool.children()), (6, 0));
+    });
+}
+
+#[test]
 fn what_a_pool_refuses_is_the_result_of_its_item() {
     // R13. It is full, drains, or is not declared; there is one for each item all the same.
     let (pool, counter) = (of_at_most_two(), Counter::default());

@@ -50,7 +50,7 @@ fn a_task_has_ended_when_the_tasks_that_it_owns_have() {
 
 #[test]
 fn a_task_has_ended_when_its_holds_are_dropped() {
-    // R13, R14. Its name is taken as long.
+    // R13, R14. Its place is taken as long.
     let (pool, held) = (Pool::new(), Arc::new(Mutex::new(None::<Hold>)));
     Harness::run(None, |h| async move {
         up(&h, &pool).await;
@@ -62,6 +62,7 @@ fn a_task_has_ended_when_its_holds_are_dropped() {
         let mut task = Box::pin(task.unwrap());
         h.advance(SECOND).await;
         assert!((&mut task).now_or_never().is_none());
+        assert_eq!(pool.children(), 1);
         drop(held.lock().take());
         assert_eq!(task.await.unwrap(), 7);
         assert_eq!((h.now(), pool.children()), (SECOND, 0));
