@@ -169,22 +169,28 @@ fn numbers_go_on_and_names_are_free_when_a_pool_starts_again() {
 
 #[test]
 fn a_named_child_inherits_nothing_from_the_last_of_its_name() {
-    // R8, R13. A pool declares nothing anew, so there are no attempts to go on with.
+    // R8, R13. Not its attempts: a pool declares nothing anew. That one ran, or was in backoff.
     let pool = Pool::new();
     Harness::run(None, |h| async move {
         let tree = up(&h, &pool).await;
-        let again = runnable(serve).restart(Restart::Permanent);
-        let again = again.backoff(Backoff::none());
-        pool.start_named("one", again.clone()).unwrap();
-        h.settled().await;
-        h.inject(Fault::panic("root.pool.one"));
-        h.settled().await;
-        tree.node("root.pool").restart().await.unwrap();
-        pool.start_named("one", again).unwrap();
-        h.settled().await;
-        let snapshot = h.snapshot().await;
-        let one = snapshot.find("root.pool.one").expect("it serves");
-        assert_eq!((one.attempt, one.restarts), (1, 0), "{snapshot}");
-        assert!(one.last_exit.is_none(), "{snapshot}");
+        for is_running in [true, false] {
+            let again = runnable(serve).restart(Restart::Permanent);
+            let again = again.backoff(Backoff::constant(SECOND));
+            let last = pool.start_named("one", again.clone()).unwrap();
+            last.healthy().await.unwrap();
+            h.inject(Fault::panic("root.pool.one"));
+            h.until("root.pool.one", State::Waiting).await;
+            if is_running {
+                h.settled().await;
+            }
+            tree.node("root.pool").restart().await.unwrap();
+            let next = pool.start_named("one", again).unwrap();
+            next.healthy().await.unwrap();
+            let snapshot = h.snapshot().await;
+            let one = snapshot.find("root.pool.one").expect("it serves");
+            assert_eq!((one.attempt, one.restarts), (1, 0), "{snapshot}");
+            assert!(one.last_exit.is_none(), "{snapshot}");
+            next.terminate().await.unwrap();
+        }
     });
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use perennial::{Context, Evidence, TaskError};
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -35,7 +35,7 @@ pub(crate) fn gives<T: Send + 'static>(
     move |ctx| {
         Box::pin(async move {
             ctx.healthy();
-            ctx.until_cancelled(sleep(SECOND * seconds)).await;
+            let _ = timeout(SECOND * seconds, ctx.cancelled()).await;
             Ok(output)
         })
     }

@@ -122,12 +122,13 @@ fn a_task_may_start_tasks_and_await_them() {
 fn a_handle_may_outlive_its_tree_and_its_runtime() {
     // R13, L10. Dropped there, it orders nothing and does no harm.
     let pool = Pool::new();
-    let task = Harness::run(None, |h| async move {
+    let (child, task) = Harness::run(None, |h| async move {
         up(&h, &pool).await;
         let task = pool.task(gives(60, 7)).unwrap().cancel_on_drop();
         task.child().healthy().await.unwrap();
-        task
+        (task.child().clone(), task)
     });
-    assert_eq!(task.child().path().to_string(), "root.pool.1");
     drop(task);
+    let ended = child.ended().now_or_never().expect("it is gone");
+    assert!(ended.state.has_exited(), "{ended:?}");
 }
