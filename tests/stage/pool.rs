@@ -1,7 +1,7 @@
 //! A root above a pool that the test made, `root.pool`.
 
 use perennial::testing::Harness;
-use perennial::{Context, Pool, RunError, Runnable, Tree};
+use perennial::{Context, Pool, RunError, Runnable, Supervisor, Tree};
 
 use crate::serve::serve;
 
@@ -22,5 +22,12 @@ pub(crate) fn root_above(pool: &Pool) -> impl Runnable + use<> {
 pub(crate) async fn up<'a>(h: &'a Harness, pool: &Pool) -> &'a Tree {
     let tree = h.start(root_above(pool));
     h.settled().await;
+    tree
+}
+
+/// Starts a tree with the pool on the runtime that is there, and lets it come up.
+pub(crate) async fn up_here(pool: &Pool) -> Tree {
+    let tree = Supervisor::new(root_above(pool)).start();
+    tree.settled().await;
     tree
 }

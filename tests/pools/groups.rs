@@ -1,18 +1,15 @@
 //! Pools as members of groups.
-#![cfg(feature = "testing")]
-
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::time::Duration;
 
 use perennial::testing::{Fault, Harness};
 use perennial::{
-    Backoff, Context, Group, Pool, Restart, RunError, Runnable, StartError, State, Strategy,
-    runnable,
+    Backoff, Context, Group, Pool, Restart, RunError, Runnable, State, Strategy, runnable,
 };
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::open::{assert_open, assert_stopped};
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -50,16 +47,6 @@ type Expected = (fn(&Context) -> Group, [bool; 3], [u64; 3]);
 fn gives_up() -> impl perennial::Startable {
     let gives_up = |ctx: Context| async move { ctx.give_up() };
     runnable(gives_up).restart(Restart::Permanent)
-}
-
-#[track_caller]
-fn assert_stopped(pool: &Pool) {
-    let refused = pool.start(serve).expect_err("it has stopped");
-    assert!(matches!(refused, StartError::Stopped { .. }), "{refused}");
-    assert_eq!(
-        refused.to_string(),
-        "root.pool cannot start a child: it has stopped"
-    );
 }
 
 /// How often each of the three was started again: `before`, the pool, `after`.
@@ -156,27 +143,31 @@ fn a_pool_is_closed_from_its_fall_to_its_rise() {
     });
 }
 
-#[test]
-fn a_pool_stands_in_line_in_a_group_in_order() {
-    // R10b, R13. The member after it starts when it has; before it was the turn of the one before.
-    let pool = Pool::new();
-    let declared = pool.clone();
-    let root = move |ctx: Context| {
+/// A root above a line: `before`, which comes up after a second, the pool, and `after`.
+fn in_line(pool: &Pool) -> impl Runnable + use<> {
+    let pool = pool.clone();
+    move |ctx: Context| {
         let late = |ctx: Context| async move {
             sleep(SECOND).await;
             serve(ctx).await;
         };
         let group = ctx.group("line", Strategy::RestForOne).in_order();
-        let group = group.run("before", late).run("pool", declared.clone());
+        let group = group.run("before", late).run("pool", pool.clone());
         let started = group.run("after", serve).start();
         async move {
             started?;
             ctx.done();
             Ok::<_, RunError>(())
         }
-    };
+    }
+}
+
+#[test]
+fn a_pool_stands_in_line_in_a_group_in_order() {
+    // R10b, R13. The member after it starts when it has; before it was the turn of the one before.
+    let pool = Pool::new();
     Harness::run(None, |h| async move {
-        h.start(root);
+        h.start(in_line(&pool));
         h.idle().await;
         assert_eq!(h.state("root.pool").await, Some(State::Waiting));
         let early = pool.start(slow).expect("it is declared");
@@ -198,5 +189,21 @@ fn a_pool_stands_in_line_in_a_group_in_order() {
         assert_eq!(h.state("root.before").await, Some(State::Healthy));
         stop.await.expect("stopping is no failure");
         assert_eq!(h.now(), SECOND * 4);
+    });
+}
+
+#[test]
+fn a_pool_that_is_stopped_before_it_starts_takes_no_children() {
+    // R13, R16. It waits in line, is ordered down, and up again.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        let tree = h.start(in_line(&pool));
+        h.idle().await;
+        let early = pool.start(serve).expect("it is declared");
+        tree.node("root.pool").terminate().await.unwrap();
+        assert_eq!(early.ended().await.state, State::Down);
+        assert_stopped(&pool);
+        tree.node("root.pool").start().await.unwrap();
+        assert_open(&pool).await;
     });
 }

@@ -1,8 +1,4 @@
 //! Pools as nodes: their own handles, and how long they and their tree live.
-#![cfg(feature = "testing")]
-
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +10,9 @@ use perennial::{
     Backoff, Cause, Child, Context, Down, Effect, HealthyError, OrderError, Outcome, Pool, Restart,
     RunError, Runnable, StartError, State, Supervisor, once, runnable,
 };
-use serve::serve;
+
+use crate::open::{assert_open, assert_stopped};
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -78,8 +76,7 @@ fn the_handle_of_a_pool_takes_orders() {
         let text = "root.pool is gone";
         assert_eq!(why(child.start().await), text);
         assert_eq!(why(child.remove().await), text);
-        let refused = pool.start(serve).expect_err("it is gone");
-        assert!(matches!(refused, StartError::Stopped { .. }), "{refused}");
+        assert_stopped(&pool);
     });
 }
 
@@ -165,5 +162,46 @@ fn a_pool_handle_keeps_nothing_alive() {
         let refused = pool.start(code(&alive)).expect_err("it is gone");
         assert!(matches!(refused, StartError::Stopped { .. }), "{refused}");
         assert_eq!(Arc::strong_count(&alive), 1);
+    });
+}
+
+#[test]
+fn a_removed_pool_leaves_its_name_to_another() {
+    // R16, R3, R13. While its parent starts; the handle of the first goes on refusing.
+    let (removed, other) = (Pool::new(), Pool::new());
+    let declared = (removed.clone(), other.clone());
+    let root = move |ctx: Context| {
+        let (removed, other) = declared.clone();
+        async move {
+            ctx.run("pool", removed)?.remove().await?;
+            ctx.run("pool", other)?;
+            serve(ctx).await;
+            anyhow::Ok(())
+        }
+    };
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        assert_stopped(&removed);
+        let child = assert_open(&other).await;
+        assert_eq!(child.path().to_string(), "root.pool.1");
+    });
+}
+
+#[test]
+fn a_pool_shows_where_it_is_and_how_many_children_it_has() {
+    // R13, R17. In its text, and in the snapshot.
+    let pool = Pool::new();
+    assert_eq!(format!("{pool:?}"), "Pool(not declared)");
+    let (_kept, root) = with_handle(&pool);
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        assert_open(&pool).await;
+        assert_eq!(format!("{pool:?}"), "Pool(root.pool, 1 children)");
+        let snapshot = h.snapshot().await;
+        let pools = snapshot.nodes.iter().filter(|node| node.is_pool);
+        let paths: Vec<_> = pools.map(|node| node.path.to_string()).collect();
+        assert_eq!(paths, ["root.pool"]);
     });
 }

@@ -1,10 +1,4 @@
 //! Tasks that own something or stand above others: they have ended when all of that has.
-#![cfg(feature = "testing")]
-
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +9,10 @@ use perennial::testing::Harness;
 use perennial::{
     Cause, Context, Down, Hold, Pool, Restart, RunError, State, TaskError, What, once, runnable,
 };
-use pool::up;
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -55,7 +50,7 @@ fn a_task_has_ended_when_the_tasks_that_it_owns_have() {
 
 #[test]
 fn a_task_has_ended_when_its_holds_are_dropped() {
-    // R13, R14. Its name is taken as long.
+    // R13, R14. Its place is taken as long.
     let (pool, held) = (Pool::new(), Arc::new(Mutex::new(None::<Hold>)));
     Harness::run(None, |h| async move {
         up(&h, &pool).await;
@@ -67,6 +62,7 @@ fn a_task_has_ended_when_its_holds_are_dropped() {
         let mut task = Box::pin(task.unwrap());
         h.advance(SECOND).await;
         assert!((&mut task).now_or_never().is_none());
+        assert_eq!(pool.children(), 1);
         drop(held.lock().take());
         assert_eq!(task.await.unwrap(), 7);
         assert_eq!((h.now(), pool.children()), (SECOND, 0));
@@ -200,9 +196,10 @@ fn a_task_may_be_escalated_to() {
         let TaskError::Failed { source, .. } = error else {
             panic!("{error:?}");
         };
-        assert!(
-            matches!(&source.cause, Some(Cause::Escalated(below)) if below.path == *"root.pool.2.below")
-        );
+        let Some(Cause::Escalated(below)) = &source.cause else {
+            panic!("{source:?}");
+        };
+        assert_eq!(below.path, *"root.pool.2.below");
         h.settled().await;
         beside.healthy().await.expect("nobody else notices");
     });

@@ -1,10 +1,4 @@
 //! Templates: children of one kind, each made of an argument.
-#![cfg(feature = "testing")]
-
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::panic::panic_any;
 use std::sync::Arc;
@@ -14,9 +8,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use perennial::testing::{Fault, Harness};
-use perennial::{Backoff, Context, Pool, Restart, StartError, State, Template, once, runnable};
-use pool::up;
-use serve::serve;
+use perennial::{
+    Backoff, Context, Pool, Restart, RunError, StartError, State, Template, once, runnable,
+};
+
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -121,10 +118,7 @@ fn a_template_that_panics_starts_nothing() {
             assert_eq!(pool, *"root.pool");
             assert_eq!(panic.message(), "attempt to divide by zero");
             let location = panic.location().expect("the hook saw it");
-            assert!(
-                location.starts_with("tests/pools_templates.rs:"),
-                "{location}"
-            );
+            assert!(location.starts_with(file!()), "{location}");
         }
         assert_eq!(pool.children(), 0);
         let child = template.start_named("zero", 3).unwrap();
@@ -138,6 +132,37 @@ fn a_template_that_panics_starts_nothing() {
             State::Healthy,
             "{last}"
         );
+    });
+}
+
+#[test]
+fn the_panic_of_a_template_is_no_death_of_the_node_that_starts() {
+    // R13, R18. Its code gets an error value, and goes on.
+    let (pool, refused) = (Pool::new(), Arc::new(Mutex::new(None)));
+    let template: Template<u32> = pool.template(|divisor| {
+        assert!(12 / divisor > 0);
+        serve
+    });
+    let keeps = refused.clone();
+    let root = move |ctx: Context| {
+        let (template, keeps) = (template.clone(), keeps.clone());
+        async move {
+            ctx.run("pool", template.pool().clone())?;
+            *keeps.lock() = template.start(0).err();
+            serve(ctx).await;
+            Ok::<_, RunError>(())
+        }
+    };
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        let refused = refused.lock().take();
+        assert!(
+            matches!(refused, Some(StartError::Panicked { .. })),
+            "{refused:?}"
+        );
+        let root = h.snapshot().await.nodes[0].clone();
+        assert_eq!((root.state, root.restarts), (State::Healthy, 0));
     });
 }
 
@@ -218,5 +243,24 @@ fn the_argument_of_a_refused_start_is_dropped() {
             .start(argument.clone())
             .expect_err("it has stopped");
         assert_eq!(Arc::strong_count(&argument), 1);
+    });
+}
+
+#[test]
+fn a_template_lives_as_long_as_its_pool() {
+    // R13, R16. It is refused while the pool is down, and starts children again afterwards.
+    let pool = Pool::new();
+    let template = pool.template(|()| serve);
+    Harness::run(None, |h| async move {
+        let tree = up(&h, &pool).await;
+        let node = tree.node("root.pool");
+        for _ in 0..2 {
+            let child = template.start(()).unwrap();
+            child.healthy().await.unwrap();
+            node.terminate().await.unwrap();
+            let refused = template.start(()).expect_err("it is down");
+            assert!(matches!(refused, StartError::Stopped { .. }), "{refused}");
+            node.start().await.unwrap();
+        }
     });
 }

@@ -1,26 +1,19 @@
 //! What the children of a pool are called.
-#![cfg(feature = "testing")]
-
-#[path = "stage/captured.rs"]
-mod captured;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use captured::captured;
 use parking_lot::Mutex;
 use perennial::testing::{Fault, Harness};
 use perennial::{
     Backoff, Context, Effect, OrderError, Pool, Restart, RunError, StartError, State, runnable,
 };
-use pool::up;
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::captured::captured;
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -142,7 +135,7 @@ fn a_name_is_free_as_soon_as_its_child_is_seen_to_have_ended() {
 }
 
 #[test]
-fn a_number_is_not_used_again_when_the_pool_starts_again() {
+fn numbers_go_on_and_names_are_free_when_a_pool_starts_again() {
     // R13. Ordered to restart, ordered down and up, or fallen because a child escalated.
     let pool = Pool::builder().backoff(Backoff::none()).build();
     Harness::run(None, |h| async move {
@@ -152,6 +145,7 @@ fn a_number_is_not_used_again_when_the_pool_starts_again() {
             let child = pool.start(serve).unwrap();
             assert_eq!(child.path().to_string(), format!("root.pool.{}", round + 1));
             child.healthy().await.unwrap();
+            pool.start_named("name", serve).expect("it is free");
             match round % 3 {
                 0 => drop(node.restart().await.unwrap()),
                 1 => {
@@ -161,7 +155,7 @@ fn a_number_is_not_used_again_when_the_pool_starts_again() {
                 _ => {
                     let gives_up = |ctx: Context| async move { ctx.give_up() };
                     let gives_up = runnable(gives_up).restart(Restart::Permanent);
-                    pool.start_named("last", gives_up).unwrap();
+                    pool.start_named("other", gives_up).unwrap();
                 }
             }
             h.settled().await;
@@ -169,6 +163,34 @@ fn a_number_is_not_used_again_when_the_pool_starts_again() {
                 (pool.children(), child.ended().await.state),
                 (0, State::Down)
             );
+        }
+    });
+}
+
+#[test]
+fn a_named_child_inherits_nothing_from_the_last_of_its_name() {
+    // R8, R13. Not its attempts: a pool declares nothing anew. That one ran, or was in backoff.
+    let pool = Pool::new();
+    Harness::run(None, |h| async move {
+        let tree = up(&h, &pool).await;
+        for is_running in [true, false] {
+            let again = runnable(serve).restart(Restart::Permanent);
+            let again = again.backoff(Backoff::constant(SECOND));
+            let last = pool.start_named("one", again.clone()).unwrap();
+            last.healthy().await.unwrap();
+            h.inject(Fault::panic("root.pool.one"));
+            h.until("root.pool.one", State::Waiting).await;
+            if is_running {
+                h.settled().await;
+            }
+            tree.node("root.pool").restart().await.unwrap();
+            let next = pool.start_named("one", again).unwrap();
+            next.healthy().await.unwrap();
+            let snapshot = h.snapshot().await;
+            let one = snapshot.find("root.pool.one").expect("it serves");
+            assert_eq!((one.attempt, one.restarts), (1, 0), "{snapshot}");
+            assert!(one.last_exit.is_none(), "{snapshot}");
+            next.terminate().await.unwrap();
         }
     });
 }

@@ -1,23 +1,16 @@
 //! How many children a pool may have at a time.
-#![cfg(feature = "testing")]
-
-#[path = "stage/captured.rs"]
-mod captured;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use captured::captured;
 use perennial::testing::{Fault, Harness};
 use perennial::{Backoff, Child, Context, Pool, Restart, StartError, State, Supervisor, runnable};
-use pool::{root_above, up};
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::captured::captured;
+use crate::pool::{root_above, up};
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -86,7 +79,8 @@ fn a_full_pool_refuses_children_until_one_is_forgotten() {
         );
         let order = children[0].remove();
         order.await.unwrap();
-        fill(&pool, 1);
+        let named = pool.start_named("name", serve);
+        named.expect("refusals take no name");
         assert_full(&pool, 3);
     });
 }

@@ -1,24 +1,18 @@
 //! Streams of tasks: one result for each item, so many at a time.
-#![cfg(feature = "testing")]
-
-#[path = "stage/counter.rs"]
-mod counter;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use counter::{Counter, Failing, SECOND, all, takes, texts};
+use futures::channel::mpsc;
 use futures::{FutureExt, StreamExt, stream};
 use perennial::testing::Harness;
 use perennial::{Cause, Context, Pool, TaskError, once};
-use pool::up;
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::counter::{Counter, Failing, SECOND, all, takes, texts};
+use crate::pool::up;
+use crate::serve::serve;
 
 #[test]
 fn results_come_in_the_order_of_the_items() {
@@ -175,6 +169,31 @@ fn an_endless_input_is_taken_as_far_as_it_is_read() {
         drop(results);
         h.settled().await;
         assert_eq!((counter.most(), pool.children()), (4, 0));
+    });
+}
+
+#[test]
+fn items_may_come_later() {
+    // R13. The stream wakes when there is one, and ends when its input and all tasks have.
+    let (pool, counter) = (Pool::new(), Counter::default());
+    Harness::run(None, |h| async move {
+        up(&h, &pool).await;
+        let (sends, input) = mpsc::unbounded();
+        let results = pool.stream(input, 4, |seconds| takes(&counter, seconds));
+        let source = async move {
+            for item in [2, 1, 3] {
+                sends.unbounded_send(item).expect("it is read");
+                sleep(SECOND * 10).await;
+            }
+        };
+        let results = results.map(|result| (result.expect("it ends"), h.now()));
+        let both = async { tokio::join!(results.collect::<Vec<_>>(), source).0 };
+        let expected = [(2, 2), (1, 11), (3, 23)];
+        assert_eq!(
+            h.wait(both).await,
+            expected.map(|(item, at)| (item, SECOND * at))
+        );
+        assert_eq!(h.now(), SECOND * 30);
     });
 }
 

@@ -1,20 +1,16 @@
 //! The budgets of pools and of their children, and what becomes of a pool when one is spent.
-#![cfg(feature = "testing")]
-
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::time::Duration;
 
 use perennial::testing::{Fault, Harness};
 use perennial::{
-    Backoff, Cause, Child, Context, Down, Evidence, Intensity, OnSpent, Pool, Restart, StartError,
-    Startable, State, What, runnable,
+    Backoff, Cause, Child, Context, Down, Evidence, Intensity, OnSpent, Pool, Restart, Startable,
+    State, What, runnable,
 };
-use pool::up;
-use serve::serve;
+
+use crate::open::assert_stopped;
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -43,9 +39,8 @@ async fn fails(h: &Harness, number: u32, times: u32) {
 }
 
 #[track_caller]
-fn assert_stopped(pool: &Pool) {
-    let refused = pool.start(serve).expect_err("it has stopped");
-    assert!(matches!(refused, StartError::Stopped { .. }), "{refused}");
+fn assert_empty(pool: &Pool) {
+    assert_stopped(pool);
     assert_eq!(pool.children(), 0);
 }
 
@@ -77,7 +72,7 @@ fn a_pool_whose_children_spend_their_budget_rises_empty() {
             );
             assert_eq!(pool.children(), 2);
             fails(&h, round * 2 + 2, 1).await;
-            assert_stopped(&pool);
+            assert_empty(&pool);
             let waits = h.snapshot().await;
             assert_eq!(
                 waits.find("root.pool").unwrap().state,
@@ -226,7 +221,7 @@ fn a_pooled_child_that_gives_up_makes_its_pool_fall() {
             let child = started(&pool, runnable(gives_up).restart(restart));
             let ended = child.ended().await;
             assert_eq!((ended.state, ended.down), (State::Down, Some(Down::GaveUp)));
-            assert_stopped(&pool);
+            assert_empty(&pool);
             let cause = cause(&h).await.chain();
             let clause = format!("{} escalated to root.pool", child.path());
             assert!(cause.starts_with(&clause), "{cause}");
@@ -256,7 +251,7 @@ fn a_pool_that_spends_its_own_budget_does_what_it_has_chosen() {
                 assert_eq!(other.ended().await.down, Some(Down::Temporary));
                 assert_eq!(pool.start(serve).is_ok(), has_risen);
             }
-            assert_stopped(&pool);
+            assert_empty(&pool);
             let snapshot = h.snapshot().await;
             assert_eq!(snapshot.find("root.pool").unwrap().down, Some(Down::Spent));
             tree.node("root.pool").start().await.unwrap();
@@ -284,7 +279,7 @@ fn a_pool_escalates_by_default_when_its_own_budget_is_spent() {
             "{text}"
         );
         assert!(text.ends_with("no such thing"), "{text}");
-        assert_stopped(&pool);
+        assert_empty(&pool);
         assert!(child.ended().await.state.has_exited());
     });
 }

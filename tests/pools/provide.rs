@@ -1,19 +1,17 @@
 //! Pools that others use: when they stop taking children, and when their children are asked.
-#![cfg(feature = "testing")]
-
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::io;
 use std::time::Duration;
 
 use perennial::testing::{Fault, Harness};
 use perennial::{
-    Backoff, Context, Effect, Pool, Restart, RunError, Runnable, StartError, State, Strategy,
-    TaskError, What, once, runnable,
+    Backoff, Child, Context, Effect, Pool, Restart, RunError, Runnable, StartError, State,
+    Strategy, TaskError, What, once, runnable,
 };
-use serve::serve;
 use tokio::time::{sleep, timeout};
+
+use crate::open::assert_stopped;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -39,10 +37,12 @@ fn used(pool: &Pool) -> impl Runnable + use<> {
     }
 }
 
-#[track_caller]
-fn assert_stopped(pool: &Pool) {
-    let refused = pool.start(serve).expect_err("it has stopped");
-    assert!(matches!(refused, StartError::Stopped { .. }), "{refused}");
+/// How often a child was started.
+fn starts(h: &Harness, child: &Child) -> usize {
+    let starts = |event: &&perennial::Event| {
+        event.path == *child.path() && matches!(event.what, What::Starting { .. })
+    };
+    h.log().iter().filter(starts).count()
 }
 
 #[test]
@@ -136,10 +136,26 @@ fn what_is_started_before_the_turn_of_a_pool_is_told_already() {
         stop.await.expect("stopping is no failure");
         assert_eq!(late.await.unwrap(), 8, "it returned that when it was asked");
         again.ended().await;
-        let starts = |event: &&perennial::Event| {
-            event.path == *again.path() && matches!(event.what, What::Starting { .. })
-        };
-        assert_eq!(h.log().iter().filter(starts).count(), 1);
+        assert_eq!(starts(&h, &again), 1);
+    });
+}
+
+#[test]
+fn nothing_starts_again_in_a_pool_that_was_told_to_stop() {
+    // R5, R10, L2. Its turn has not come, and what it had before serves on; but a death is final.
+    let pool = Pool::builder().provides().build();
+    Harness::run(None, |h| async move {
+        h.start(used(&pool));
+        h.settled().await;
+        let again = runnable(serve).restart(Restart::Permanent);
+        let again = pool.start(again.backoff(Backoff::none())).unwrap();
+        again.healthy().await.unwrap();
+        let stop = h.stop();
+        h.advance(SECOND).await;
+        assert_eq!(h.state("root.pool.1").await, Some(State::Healthy));
+        h.inject(Fault::error("root.pool.1"));
+        stop.await.expect("stopping is no failure");
+        assert_eq!((starts(&h, &again), h.now()), (1, SECOND * 3));
     });
 }
 

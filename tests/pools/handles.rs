@@ -1,24 +1,17 @@
 //! Handles of the children of a pool, while they live and when they are forgotten.
-#![cfg(feature = "testing")]
 
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
-
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use parking_lot::Mutex;
 use perennial::testing::{Fault, Harness};
 use perennial::{
     Backoff, Child, Context, Down, Effect, Ended, Exit, FirstStartError, HealthyError, OrderError,
     Pool, Restart, State, runnable,
 };
-use pool::up;
-use serve::serve;
 use tokio::time::sleep;
+
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -272,40 +265,5 @@ fn a_pooled_child_that_is_started_again_takes_all_orders() {
         assert_eq!(h.wait(order).await.unwrap(), Effect::Visible);
         assert_eq!((h.now(), pool.children()), (SECOND, 0));
         assert_gone(&child).await;
-    });
-}
-
-#[test]
-fn orders_from_inside_a_pool_reach_the_pool_and_the_siblings() {
-    // R16, R13. Who orders what takes itself is answered at once.
-    let pool = Pool::new();
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let sees = seen.clone();
-    Harness::run(None, |h| async move {
-        up(&h, &pool).await;
-        let sibling = pool.start_named("sibling", serve).unwrap();
-        let orders = move |ctx: Context| async move {
-            ctx.healthy();
-            let sibling = ctx.sibling("sibling").terminate().await;
-            let itself = ctx.sibling("orders").terminate();
-            let pool = ctx.parent().expect("it is in a pool").restart();
-            let results = [sibling, itself.await, pool.await];
-            sees.lock().extend(results.map(Result::unwrap));
-            ctx.cancelled().await;
-        };
-        let orders = pool.start_named("orders", orders).unwrap();
-        assert_eq!(orders.ended().await.state, State::Down);
-        h.settled().await;
-        assert_eq!(
-            *seen.lock(),
-            [Effect::Visible, Effect::Accepted, Effect::Accepted]
-        );
-        assert_eq!(sibling.ended().await.down, Some(Down::Terminated));
-        let snapshot = h.snapshot().await;
-        assert_eq!(
-            snapshot.find("root.pool").unwrap().restarts,
-            1,
-            "{snapshot}"
-        );
     });
 }

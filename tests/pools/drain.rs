@@ -1,31 +1,24 @@
 //! Drains: a pool refuses children, waits for the present ones, and stops nothing.
-#![cfg(feature = "testing")]
-
-#[path = "stage/captured.rs"]
-mod captured;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use captured::captured;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
+use parking_lot::Mutex;
 use perennial::testing::{Fault, Harness};
-use perennial::{
-    Backoff, Child, Context, Pool, Restart, RunError, StartError, State, Supervisor, runnable,
-};
-use pool::{root_above, up};
-use serve::serve;
+use perennial::{Backoff, Context, Pool, Restart, RunError, StartError, State, runnable};
 use tokio::time::sleep;
+
+use crate::captured::captured;
+use crate::open::{assert_open, assert_stopped};
+use crate::pool::up;
+use crate::serve::serve;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Works for so many seconds, and does not mind being asked to stop.
-fn works(seconds: u32) -> impl perennial::Startable {
+pub(crate) fn works(seconds: u32) -> impl perennial::Startable {
     move |ctx: Context| async move {
         ctx.healthy();
         sleep(SECOND * seconds).await;
@@ -33,7 +26,7 @@ fn works(seconds: u32) -> impl perennial::Startable {
 }
 
 /// Serves, and is started again after a second.
-fn again() -> impl perennial::Startable {
+pub(crate) fn again() -> impl perennial::Startable {
     let again = runnable(serve).restart(Restart::Permanent);
     again.backoff(Backoff::constant(SECOND))
 }
@@ -57,18 +50,6 @@ fn assert_draining(pool: &Pool) {
     }
     drop(template);
     assert_eq!(Arc::strong_count(&alive), 1, "what was refused is dropped");
-}
-
-#[track_caller]
-fn assert_stopped(pool: &Pool) {
-    let refused = pool.start(serve).expect_err("it has stopped");
-    assert!(matches!(refused, StartError::Stopped { .. }), "{refused}");
-}
-
-async fn assert_open(pool: &Pool) -> Child {
-    let child = pool.start(serve).expect("it is open");
-    child.healthy().await.expect("it serves");
-    child
 }
 
 #[test]
@@ -193,77 +174,6 @@ fn a_pool_that_is_drained_opens_when_it_starts_again() {
 }
 
 #[test]
-fn a_drain_ends_when_its_pool_is_restarted() {
-    // R13, R16. The present ones are stopped then; those of the next incarnation are no concern.
-    let pool = Pool::new();
-    Harness::run(None, |h| async move {
-        let tree = up(&h, &pool).await;
-        for is_polled in [true, false] {
-            let child = assert_open(&pool).await;
-            let mut drained = Box::pin(pool.drain());
-            if is_polled {
-                assert!((&mut drained).now_or_never().is_none());
-            }
-            tree.node("root.pool").restart().await.unwrap();
-            assert_open(&pool).await;
-            h.settled().await;
-            assert_eq!(child.ended().await.state, State::Down);
-            drained.now_or_never().expect("its children are gone");
-        }
-        assert_eq!(pool.children(), 1);
-    });
-}
-
-#[test]
-fn a_drain_ends_when_its_pool_is_stopped() {
-    // R13. By an order or with the tree, when the last child is gone.
-    for is_tree in [true, false] {
-        let pool = Pool::new();
-        Harness::run(None, |h| async move {
-            let tree = up(&h, &pool).await;
-            pool.start(works(2)).unwrap();
-            h.settled().await;
-            let drained = pool.drain();
-            if is_tree {
-                drop(h.stop());
-            } else {
-                drop(tree.node("root.pool").terminate());
-            }
-            h.idle().await;
-            assert_stopped(&pool);
-            h.wait(drained).await;
-            assert_eq!((h.now(), pool.children()), (SECOND * 2, 0));
-            assert_stopped(&pool);
-        });
-    }
-}
-
-#[test]
-fn a_pool_that_falls_while_it_drains_rises_open() {
-    // R13, R9. A child has escalated: the drain is over when the present ones are gone.
-    let pool = Pool::builder()
-        .backoff(Backoff::constant(SECOND * 10))
-        .build();
-    Harness::run(None, |h| async move {
-        up(&h, &pool).await;
-        pool.start(works(2)).unwrap();
-        let fails = |ctx: Context| async move {
-            sleep(SECOND).await;
-            ctx.give_up();
-        };
-        pool.start(runnable(fails).restart(Restart::Permanent))
-            .unwrap();
-        let drained = pool.drain();
-        h.wait(drained).await;
-        assert_stopped(&pool);
-        assert_eq!(pool.children(), 0);
-        h.settled().await;
-        assert_eq!(h.now(), SECOND * 12);
-        assert_open(&pool).await;
-    });
-}
-
-#[test]
 fn a_pool_may_be_drained_while_its_children_come_and_go() {
     // R13. Each one that comes is refused, or waited for.
     let pool = Pool::new();
@@ -310,64 +220,27 @@ fn a_pool_that_is_not_declared_may_be_drained() {
 }
 
 #[test]
-fn a_drain_is_over_when_its_tree_is() {
-    // R13, R11. Stopped before it began, or dropped in the middle.
-    let (pool, dropped) = (Pool::new(), Pool::new());
-    Harness::run(None, |h| async move {
-        up(&h, &pool).await;
-        assert_open(&pool).await;
-        h.stop().await.expect("stopping is no failure");
-        pool.drain().now_or_never().expect("nothing is left");
-        assert_stopped(&pool);
-        let tree = Supervisor::new(root_above(&dropped)).start();
-        tree.settled().await;
-        assert_open(&dropped).await;
-        let drained = dropped.drain();
-        drop(tree);
-        h.wait(drained).await;
-        assert_stopped(&dropped);
-        assert_eq!((pool.children(), dropped.children()), (0, 0));
-    });
-}
-
-#[test]
-fn a_drain_ends_when_the_parent_of_its_pool_falls() {
-    // R13, R6. The handle of before stays refused.
-    let pools = Arc::new(parking_lot::Mutex::new(Vec::new()));
-    let keeps = pools.clone();
-    let parent = move |ctx: Context| {
-        let pool = ctx.pool("pool").map(|pool| keeps.lock().push(pool));
-        async move {
-            pool?;
-            serve(ctx).await;
-            Ok::<_, RunError>(())
-        }
-    };
-    let parent = Arc::new(parent);
+fn a_pool_may_be_drained_in_the_breath_in_which_it_is_declared() {
+    // R13. Before it has started for the first time, and with what it has taken by then.
+    let (pool, drains) = (Pool::new(), Arc::new(Mutex::new(None)));
+    let (declared, keeps) = (pool.clone(), drains.clone());
     let root = move |ctx: Context| {
-        let parent = parent.clone();
-        let run = ctx.run("parent", move |ctx: Context| parent(ctx));
+        let run = ctx.run("pool", declared.clone());
+        declared.start(works(1)).expect("it is declared");
+        *keeps.lock() = Some(Box::pin(declared.drain()));
         async move {
             run?;
-            ctx.done();
+            serve(ctx).await;
             Ok::<_, RunError>(())
         }
     };
     Harness::run(None, |h| async move {
         h.start(root);
-        h.settled().await;
-        let pool = pools.lock()[0].clone();
-        pool.start(works(2)).unwrap();
-        let kept = pool.start(again()).unwrap();
-        h.settled().await;
-        let drained = pool.drain();
-        h.inject(Fault::error("root.parent"));
+        h.idle().await;
+        assert_draining(&pool);
+        let drained = drains.lock().take().expect("it has begun");
         h.wait(drained).await;
-        assert_eq!((h.now(), pool.children()), (SECOND * 2, 0));
-        kept.ended().await;
-        h.settled().await;
-        assert_stopped(&pool);
-        let next = pools.lock()[1].clone();
-        assert_open(&next).await;
+        assert_eq!((h.now(), pool.children()), (SECOND, 0));
+        assert_draining(&pool);
     });
 }

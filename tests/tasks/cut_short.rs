@@ -1,25 +1,17 @@
 //! Streams of tasks that do not come to their end, or whose items come to nothing.
-#![cfg(feature = "testing")]
-
-#[path = "stage/counter.rs"]
-mod counter;
-#[path = "stage/pool.rs"]
-mod pool;
-#[path = "stage/serve.rs"]
-mod serve;
-
-use std::time::Duration;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use counter::{Counter, Failing, SECOND, all, takes, texts};
 use futures::{FutureExt, StreamExt, stream};
 use perennial::testing::Harness;
 use perennial::{Context, Pool, RunError, StartError, TaskError};
-use pool::up;
-use serve::serve;
 use tokio::task::yield_now;
+
+use crate::counter::{Counter, Failing, SECOND, all, takes, texts};
+use crate::pool::up;
+use crate::serve::serve;
 
 fn of_at_most_two() -> Pool {
     Pool::builder().max_children(2).build()
@@ -118,6 +110,30 @@ fn a_pool_that_stops_in_the_middle_leaves_an_error_for_each_item_left() {
             assert_eq!((counter.now(), counter.most()), (0, 2));
             tree.node("root.pool").start().await.unwrap();
         }
+    });
+}
+
+#[test]
+fn a_stream_goes_on_when_its_pool_starts_again() {
+    // R13, R16. Only those that ran are lost.
+    let (pool, counter) = (Pool::new(), Counter::default());
+    Harness::run(None, |h| async move {
+        let tree = up(&h, &pool).await;
+        let seconds = |seconds| takes(&counter, seconds);
+        let mut results = Box::pin(pool.stream(stream::iter([1; 6]), 2, seconds));
+        for _ in 0..2 {
+            h.wait(results.next()).await.unwrap().unwrap();
+        }
+        assert!(results.next().now_or_never().is_none());
+        h.idle().await;
+        tree.node("root.pool").restart().await.unwrap();
+        let results = texts(all(&h, results).await);
+        let stopped = |number| {
+            let text = format!("root.pool.{number} was stopped before it had an output");
+            Err(text)
+        };
+        assert_eq!(results, [stopped(3), stopped(4), Ok(1), Ok(1)]);
+        assert_eq!((counter.ever(), pool.children()), (6, 0));
     });
 }
 
