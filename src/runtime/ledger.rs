@@ -28,7 +28,7 @@ pub(super) struct Ledger {
 /// The names of children and groups.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    all: HashSet<Name>,
+    all: HashSet<Name, foldhash::fast::RandomState>,
     /// How many of them are children's.
     pub(super) children: usize,
 }

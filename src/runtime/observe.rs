@@ -8,11 +8,28 @@ use crate::runtime::panics::shield;
 use crate::runtime::shared::Shared;
 use crate::tree::{Down, Event, Evidence, State, What};
 
+/// Whether an event has to be told: somebody listens, or nobody does and it is a death.
+pub(super) fn must_tell(shared: &Shared, event: &Event) -> bool {
+    is_traced() || shared.observers.has_readers() || is_for_complaint(shared, event)
+}
+
+fn is_traced() -> bool {
+    tracing::enabled!(target: "perennial", tracing::Level::ERROR)
+}
+
+fn is_for_complaint(shared: &Shared, event: &Event) -> bool {
+    let may_be = matches!(
+        event.what,
+        What::Exited { .. } | What::OwnedPanicked { .. } | What::Leaked
+    );
+    may_be && !shared.observers.is_heard()
+}
+
 /// Tells whoever listens. Observers can neither refuse nor reach in; a subscriber that panics stops
 /// nothing, as every action of the processor is shielded.
 pub(super) fn tell(shared: &Shared, event: Event) {
     trace(&event);
-    if !shared.observers.is_heard() {
+    if is_for_complaint(shared, &event) {
         complain(&event);
     }
     shared.observers.send(event);
@@ -47,9 +64,9 @@ fn is_death(state: State, evidence: &Evidence) -> bool {
 }
 
 fn trace(event: &Event) {
-    use tracing::{Level, debug, enabled, error, info, warn};
+    use tracing::{debug, error, info, warn};
 
-    if !enabled!(target: "perennial", Level::ERROR) {
+    if !is_traced() {
         return;
     }
     let Event {

@@ -298,6 +298,7 @@ impl Processor {
                     self.entries.look(&self.core, place);
                     changed.push(place);
                 }
+                Action::Event(event) if !observe::must_tell(&self.shared, &event) => {}
                 // Cancelling, answering and telling run code of the user's: wakers, subscribers.
                 action => drop(shield(|| self.perform(action))),
             }

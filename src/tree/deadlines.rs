@@ -1,6 +1,7 @@
 //! What is due when: one ordered set, so that the processor needs one timer.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use crate::tree::limits::Limit;
@@ -18,11 +19,11 @@ pub(super) enum Due {
     Stop,
 }
 
-/// How many bits of a key tell what becomes due; the others tell when.
-const DUE_BITS: u32 = 33;
-
-/// How many of these tell in which slot.
+/// How many bits of a number tell in which slot.
 const SLOT_BITS: u32 = 30;
+
+/// How many bits of a key tell what becomes due; the others tell when.
+const DUE_BITS: u32 = 27;
 
 impl Due {
     /// A number in the same order.
@@ -54,39 +55,53 @@ impl Due {
     }
 }
 
-/// When something becomes due, and what: one number in the order of both, as every child that is
-/// asked to stop puts one in.
+/// When something becomes due, and what it is, but for the last six bits of its number: those say
+/// which bit of a mask it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u128);
 
 impl Key {
-    /// The longest duration has 94 bits of nanoseconds, so both fit.
-    fn new(at: Duration, due: Due) -> Self {
-        Self(at.as_nanos() << DUE_BITS | u128::from(due.number()))
+    fn new(at: Duration, due: Due) -> (Self, u64) {
+        let number = due.number();
+        // The longest duration has 94 bits of nanoseconds, so both fit.
+        let key = at.as_nanos() << DUE_BITS | u128::from(number >> 6);
+        (Self(key), 1 << (number & 63))
     }
 
     fn at(self) -> Duration {
         Duration::from_nanos_u128(self.0 >> DUE_BITS)
     }
 
-    fn due(self) -> Due {
+    /// What the lowest bit of a mask stands for.
+    fn first(self, mask: u64) -> Due {
         let number = self.0 & ((1 << DUE_BITS) - 1);
-        Due::of(u64::try_from(number).expect("it was one"))
+        let number = u64::try_from(number).expect("it was one");
+        Due::of(number << 6 | u64::from(mask.trailing_zeros()))
     }
 }
 
-/// All that will become due. Bounded by one entry a fall, a rung and three limits a
-/// node, and one for the tree's stop.
+/// All that will become due: at most one entry a fall, a rung and three limits a node, and one for
+/// the tree's stop.
+///
+/// Every child that is asked to stop puts one in, many at the same time. So those in neighbouring
+/// slots share a mask, which is never empty.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Deadlines(BTreeSet<Key>);
+pub(super) struct Deadlines(BTreeMap<Key, u64>);
 
 impl Deadlines {
     pub(super) fn insert(&mut self, at: Duration, due: Due) {
-        self.0.insert(Key::new(at, due));
+        let (key, bit) = Key::new(at, due);
+        *self.0.entry(key).or_default() |= bit;
     }
 
     pub(super) fn remove(&mut self, at: Duration, due: Due) {
-        self.0.remove(&Key::new(at, due));
+        let (key, bit) = Key::new(at, due);
+        if let Entry::Occupied(mut mask) = self.0.entry(key) {
+            *mask.get_mut() &= !bit;
+            if *mask.get() == 0 {
+                mask.remove();
+            }
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -94,19 +109,21 @@ impl Deadlines {
     }
 
     pub(super) fn first(&self) -> Option<Duration> {
-        self.0.first().map(|key| key.at())
+        self.0.first_key_value().map(|(key, _)| key.at())
     }
 
     /// Takes the earliest entry that is due at `now`.
     pub(super) fn pop(&mut self, now: Duration) -> Option<Due> {
-        let key = *self.0.first()?;
-        (key.at() <= now).then(|| {
-            self.0.remove(&key);
-            key.due()
+        let (key, mask) = self.0.first_key_value()?;
+        let (at, due) = (key.at(), key.first(*mask));
+        (at <= now).then(|| {
+            self.remove(at, due);
+            due
         })
     }
 
     pub(super) fn contains(&self, at: Duration, due: Due) -> bool {
-        self.0.contains(&Key::new(at, due))
+        let (key, bit) = Key::new(at, due);
+        self.0.get(&key).is_some_and(|mask| mask & bit != 0)
     }
 }
