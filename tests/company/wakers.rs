@@ -61,7 +61,7 @@ async fn with_a_child(h: &Harness) -> (Pool, Child) {
 
 #[test]
 fn whoever_waits_for_a_drain_is_woken_outside_of_locks() {
-    // L10, R13. By a child that goes, and by a pool that opens again.
+    // L10, R13. What it does may look at the pool.
     Harness::run(None, |h| async move {
         let (pool, child) = with_a_child(&h).await;
         let looks = Arc::new(Looks {
@@ -99,7 +99,8 @@ fn wakers_that_panic_together_keep_nobody_else_waiting() {
         wait_with(second.as_mut(), Arc::new(Alarm));
         let ended = timeout(PATIENCE, child.terminate()).await;
         ended.expect("it is answered").expect("it runs");
-        (first.await, second.await);
+        first.await;
+        second.await;
     });
 }
 
@@ -110,8 +111,7 @@ async fn wakers_that_panic_at_the_end_do_not_change_it() {
     let tree = Supervisor::new(root_above(&pool)).start();
     tree.settled().await;
     let child = pool.start(serve).expect("it is open");
-    let child_is_up = child.healthy();
-    child_is_up.await.expect("it serves");
+    child.healthy().await.expect("it serves");
     let (mut drain, mut settled) = (pin!(pool.drain()), pin!(tree.settled()));
     let (mut first, mut second) = (pin!(child.ended()), pin!(child.ended()));
     wait_with(drain.as_mut(), Arc::new(Alarm));
@@ -123,5 +123,6 @@ async fn wakers_that_panic_at_the_end_do_not_change_it() {
     assert_eq!(report.outcome, Outcome::Stopped);
     drain.await;
     settled.await;
-    (first.await, second.await);
+    first.await;
+    second.await;
 }
