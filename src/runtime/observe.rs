@@ -8,28 +8,27 @@ use crate::runtime::panics::shield;
 use crate::runtime::shared::Shared;
 use crate::tree::{Down, Event, Evidence, State, What};
 
-/// Whether an event has to be told: somebody listens, or nobody does and it is a death.
-pub(super) fn must_tell(shared: &Shared, event: &Event) -> bool {
-    is_traced() || shared.observers.has_readers() || is_for_complaint(shared, event)
+/// Whether nobody hears of an event, and it may be dropped as it is.
+pub(super) fn is_idle_talk(shared: &Shared, event: &Event) -> bool {
+    // The last to drop evidence runs code of the user's: the drop of an error.
+    let may_be_last = matches!(
+        event.what,
+        What::Exited { .. } | What::OwnedPanicked { .. } | What::BudgetSpent { .. }
+    );
+    // A leak is told even if nobody listens.
+    let is_loud = matches!(event.what, What::Leaked);
+    !(may_be_last || is_loud || is_traced() || shared.observers.has_readers())
 }
 
 fn is_traced() -> bool {
     tracing::enabled!(target: "perennial", tracing::Level::ERROR)
 }
 
-fn is_for_complaint(shared: &Shared, event: &Event) -> bool {
-    let may_be = matches!(
-        event.what,
-        What::Exited { .. } | What::OwnedPanicked { .. } | What::Leaked
-    );
-    may_be && !shared.observers.is_heard()
-}
-
 /// Tells whoever listens. Observers can neither refuse nor reach in; a subscriber that panics stops
 /// nothing, as every action of the processor is shielded.
 pub(super) fn tell(shared: &Shared, event: Event) {
     trace(&event);
-    if is_for_complaint(shared, &event) {
+    if !shared.observers.is_heard() {
         complain(&event);
     }
     shared.observers.send(event);

@@ -298,7 +298,7 @@ impl Processor {
                     self.entries.look(&self.core, place);
                     changed.push(place);
                 }
-                Action::Event(event) if !observe::must_tell(&self.shared, &event) => {}
+                Action::Event(event) if observe::is_idle_talk(&self.shared, &event) => {}
                 // Cancelling, answering and telling run code of the user's: wakers, subscribers.
                 action => drop(shield(|| self.perform(action))),
             }
