@@ -66,6 +66,9 @@ impl Waits {
     /// Answers the orders that were given through a context of an incarnation that is asked to stop
     /// now: it may be what they wait for.
     pub(super) fn asked(&mut self, id: Id) {
+        if self.givers.is_empty() {
+            return;
+        }
         for place in self.givers.remove(&id).into_iter().flatten() {
             let questions = self.children.get_mut(&place);
             for question in questions
@@ -81,12 +84,18 @@ impl Waits {
 
     /// Forgets who has given orders and is gone.
     pub(super) fn forget_giver(&mut self, id: Id) {
-        self.givers.remove(&id);
+        // Nobody orders anything in most trees: that needs no hash.
+        if !self.givers.is_empty() {
+            self.givers.remove(&id);
+        }
     }
 
     /// Answers the orders for a place that is gone, and drops the other questions: the handle knows
     /// the rest.
     pub(super) fn forget(&mut self, place: Place, path: &Path) {
+        if self.children.is_empty() {
+            return;
+        }
         for question in self.children.remove(&place).into_iter().flatten() {
             let _ = shield(|| question.gone(path));
         }

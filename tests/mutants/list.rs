@@ -30,10 +30,12 @@ use Finder::{Lib, Nobody, Schedules, Test};
 mod company;
 #[path = "policies.rs"]
 mod policies;
+#[path = "pools.rs"]
+mod pools;
 
 /// All of them. A change that moves a place moves it here too: `tests/mutants.rs` sees to it.
 pub(crate) fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    let others = [policies::POLICIES, company::COMPANY];
+    let others = [policies::POLICIES, company::COMPANY, pools::POOLS];
     FIRST.iter().chain(others.into_iter().flatten())
 }
 
@@ -265,8 +267,8 @@ const FIRST: &[Mutant] = &[
     Mutant {
         name: "a pool counts the children that are gone",
         file: "src/runtime/entries.rs",
-        old: "            pool.forget(self.address.path.name());\n",
-        new: "            let _ = pool;\n",
+        old: "            pool.forget(address.path.name());\n",
+        new: "            let _ = (pool, address);\n",
         found_by: Test(
             "bad_requests",
             "a_pool_refuses_more_children_than_are_allowed_until_one_is_forgotten",
@@ -275,8 +277,8 @@ const FIRST: &[Mutant] = &[
     Mutant {
         name: "a node has a child more than the limit",
         file: "src/runtime/declare.rs",
-        old: "if self.ledger.children + self.children >= limit {",
-        new: "if self.ledger.children + self.children > limit {",
+        old: "if declared + self.names.children < limit {",
+        new: "if declared + self.names.children <= limit {",
         found_by: Test("bad_requests", "more_children_than_are_allowed_are_refused"),
     },
     Mutant {
