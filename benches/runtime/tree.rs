@@ -194,10 +194,11 @@ async fn chain(job: Job) -> Figure {
         let top = runnable(move |ctx: Context| {
             let (running, fail) = (running.clone(), fail.clone());
             async move {
-                below(&ctx, &running, depth)?;
-                ctx.healthy();
+                // First, as the deepest may run before this goes on.
                 let mut failed = pin!(fail.notified());
                 failed.as_mut().enable();
+                below(&ctx, &running, depth)?;
+                ctx.healthy();
                 failed.await;
                 Err::<(), Box<dyn Error + Send + Sync>>(Again.into())
             }

@@ -225,7 +225,10 @@ impl Processor {
                 // Who asked may have gone.
                 let _ = shield(|| drop(reply.send(snapshot)));
             }
-            Message::Stop(within) => self.core.stop(now, within),
+            Message::Stop(within) => {
+                self.shared.note_stop();
+                self.core.stop(now, within);
+            }
             Message::Abandoned => return self.abandon(),
         }
         self.act()

@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     /// What a panic threw that the caller of `run()` is to meet.
     thrown: Mutex<Option<Payload>>,
     is_abandoned: AtomicBool,
+    is_stopping: AtomicBool,
     /// Tells this tree from all others of the process.
     number: u64,
     /// Odd while the processor waits; see [`Shared::say`].
@@ -63,6 +64,7 @@ impl Shared {
             last: OnceLock::new(),
             thrown: Mutex::new(None),
             is_abandoned: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
             number: TREES.fetch_add(1, Ordering::Relaxed),
             waits: AtomicU64::new(0),
             has_workers,
@@ -105,6 +107,15 @@ impl Shared {
 
     pub(crate) fn abandon(&self) {
         self.is_abandoned.store(true, Ordering::Release);
+    }
+
+    /// Whether the tree was told to stop: hardly anything starts again.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
     }
 
     /// Keeps what a panic threw; the first one counts.

@@ -87,6 +87,11 @@ where
     }
 
     fn park(incarnation: Incarnation, exit: Exit) -> Option<oneshot::Receiver<Seated>> {
+        if incarnation.life.shared.is_stopping() {
+            // What starts again all the same has a new task.
+            incarnation.report_gone(exit);
+            return None;
+        }
         Some(incarnation.report_and_park(exit))
     }
 
