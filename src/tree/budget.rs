@@ -16,7 +16,7 @@ impl Core {
     /// parent's.
     fn each_window(&mut self, slot: usize, mut act: impl FnMut(Scope, &mut Window)) {
         let node = &mut self.nodes[slot];
-        let (parent, group) = (node.parent, node.group);
+        let (parent, group) = (node.parent.get(), node.group.get());
         if let Some(window) = node
             .windows
             .as_mut()
@@ -118,7 +118,7 @@ impl Core {
             reason,
             escalates: None,
         };
-        match self.nodes[slot].fall {
+        match self.nodes[slot].fall.get() {
             Some(key) => self.falls[key].fate = fate,
             None => {
                 let members = self.fallen(slot);
@@ -134,6 +134,7 @@ impl Core {
         let node = &self.nodes[slot];
         let group = node
             .group
+            .get()
             .and_then(|group| self.groups[group].window.as_ref());
         let windows = node.windows.as_deref();
         let own = windows.and_then(|windows| windows.own.as_ref());

@@ -188,7 +188,7 @@ impl Core {
     ) -> usize {
         let incarnation = self.next_incarnation();
         let mut node = Node::new(child.path, child.options, incarnation);
-        node.group = group;
+        node.group = group.into();
         if let Some(mut memory) = self.recall(parent, node.path.name()) {
             node.failures = memory.failures;
             node.last_delay = memory.last_delay;
@@ -216,6 +216,7 @@ impl Core {
     fn arrive(&mut self, slot: usize, now: Duration) {
         let parent = self.nodes[slot]
             .parent
+            .get()
             .expect("only the root has no parent");
         let Some(told) = self.nodes[parent].told_below else {
             return;

@@ -2,6 +2,7 @@
 
 use crate::tree::core::Core;
 use crate::tree::group::{Fall, Fate, Phase};
+use crate::tree::link::Link;
 use crate::tree::node::Weight;
 use crate::tree::options::Kind;
 use crate::tree::state::{State, Told};
@@ -47,7 +48,7 @@ impl Core {
         while let Some(slot) = next {
             self.update_out(slot);
             let node = &mut self.nodes[slot];
-            let parent = node.parent;
+            let parent = node.parent.get();
             let (was, is) = (node.is_counted, node.must_be_counted());
             node.is_counted = is;
             if let Some(parent) = parent {
@@ -65,7 +66,7 @@ impl Core {
         let node = &mut self.nodes[slot];
         let (was, is) = (node.is_out, node.must_be_out());
         node.is_out = is;
-        let fall = node.fall;
+        let fall = node.fall.get();
         if is && !was {
             self.changed(slot);
             self.wake_waiters(slot);
@@ -100,7 +101,7 @@ impl Core {
     /// Takes a member that is out out of its fall, which will not raise it. A fall of nobody is
     /// forgotten.
     fn quit_fall(&mut self, slot: usize, key: usize) {
-        self.nodes[slot].fall = None;
+        self.nodes[slot].fall = Link::NONE;
         self.weigh(slot);
         let fall = &mut self.falls[key];
         fall.members.retain(|member| *member != slot);
@@ -149,7 +150,7 @@ impl Core {
     }
 
     pub(super) fn is_pooled(&self, slot: usize) -> bool {
-        let parent = self.nodes[slot].parent;
+        let parent = self.nodes[slot].parent.get();
         parent.is_some_and(|parent| self.nodes[parent].options.kind == Kind::Pool)
     }
 }

@@ -14,7 +14,7 @@ use crate::tree::state::{Down, State, Told};
 impl Core {
     /// Makes the parent of a node whose budget is spent fall; at the root it ends the tree.
     pub(super) fn escalate(&mut self, slot: usize, now: Duration, evidence: Arc<Evidence>) {
-        let parent = self.nodes[slot].parent;
+        let parent = self.nodes[slot].parent.get();
         let to = parent.map(|parent| self.nodes[parent].path.clone());
         self.tell_event(slot, now, What::Escalated { to });
         match parent {

@@ -286,7 +286,7 @@ impl Core {
     fn end_significant(&mut self, slot: usize, now: Duration) {
         let node = &self.nodes[slot];
         let is_own_end = node.told() <= Some(Told::Itself);
-        let Some(parent) = node.parent.filter(|_| is_own_end) else {
+        let Some(parent) = node.parent.get().filter(|_| is_own_end) else {
             return;
         };
         if self.nodes[parent].options.kind == Kind::Pool {

@@ -3,6 +3,7 @@
 use crate::name::Name;
 use crate::tree::action::Action;
 use crate::tree::core::Core;
+use crate::tree::link::Link;
 use crate::tree::memory::Memory;
 use crate::tree::node::{Links, Node, Weight};
 use crate::tree::options::Kind;
@@ -10,9 +11,9 @@ use crate::tree::options::Kind;
 impl Core {
     /// Keeps a node, as the last child of `parent`.
     pub(super) fn insert(&mut self, mut node: Node, parent: Option<usize>) -> usize {
-        node.parent = parent;
-        let previous = parent.and_then(|parent| self.nodes[parent].links.last);
-        node.links.previous = previous;
+        node.parent = parent.into();
+        let previous = parent.and_then(|parent| self.nodes[parent].links.last.get());
+        node.links.previous = previous.into();
         let name = node.path.name().clone();
         let slot = self.nodes.insert(node);
         let names = parent.and_then(|parent| self.nodes[parent].names.as_mut());
@@ -20,20 +21,22 @@ impl Core {
             names.insert(name, slot);
         }
         if let Some(previous) = previous {
-            self.nodes[previous].links.next = Some(slot);
+            self.nodes[previous].links.next = Link::to(slot);
         }
         if let Some(parent) = parent {
             let links = &mut self.nodes[parent].links;
-            links.last = Some(slot);
-            links.first.get_or_insert(slot);
+            links.last = Link::to(slot);
+            if links.first.is_none() {
+                links.first = Link::to(slot);
+            }
         }
         slot
     }
 
     /// The children of a node, in order of declaration.
     pub(super) fn children(&self, slot: usize) -> impl Iterator<Item = usize> {
-        let first = self.nodes[slot].links.first;
-        std::iter::successors(first, |child| self.nodes[*child].links.next)
+        let first = self.nodes[slot].links.first.get();
+        std::iter::successors(first, |child| self.nodes[*child].links.next.get())
     }
 
     /// A node and all below it, each before its children and after its earlier siblings.
@@ -42,10 +45,10 @@ impl Core {
         let mut next = vec![top];
         while let Some(slot) = next.pop() {
             order.push(slot);
-            let mut child = self.nodes[slot].links.last;
+            let mut child = self.nodes[slot].links.last.get();
             while let Some(slot) = child {
                 next.push(slot);
-                child = self.nodes[slot].links.previous;
+                child = self.nodes[slot].links.previous.get();
             }
         }
         order
@@ -59,8 +62,8 @@ impl Core {
         for slot in self.subtree(top).into_iter().skip(1).rev() {
             self.forget(slot);
         }
-        self.nodes[top].links.first = None;
-        self.nodes[top].links.last = None;
+        self.nodes[top].links.first = Link::NONE;
+        self.nodes[top].links.last = Link::NONE;
         self.nodes[top].names = None;
     }
 
@@ -73,11 +76,11 @@ impl Core {
             parent,
             ..
         } = self.nodes[slot];
-        match previous {
+        match previous.get() {
             Some(previous) => self.nodes[previous].links.next = next,
             None => self.parent_links(parent).first = next,
         }
-        match next {
+        match next.get() {
             Some(next) => self.nodes[next].links.previous = previous,
             None => self.parent_links(parent).last = previous,
         }
@@ -86,7 +89,8 @@ impl Core {
 
     /// Takes a node out of its group and of the index of its parent.
     fn leave_family(&mut self, slot: usize) {
-        if let Some(group) = self.nodes[slot].group.take() {
+        let group = std::mem::take(&mut self.nodes[slot].group);
+        if let Some(group) = group.get() {
             let members = &mut self.groups[group].members;
             members.retain(|member| *member != slot);
             if members.is_empty() {
@@ -94,15 +98,15 @@ impl Core {
             }
         }
         let name = self.nodes[slot].path.name().clone();
-        let parent = self.nodes[slot].parent;
+        let parent = self.nodes[slot].parent.get();
         let names = parent.and_then(|parent| self.nodes[parent].names.as_mut());
         if let Some(names) = names {
             names.remove(&name);
         }
     }
 
-    fn parent_links(&mut self, parent: Option<usize>) -> &mut Links {
-        let parent = parent.expect("the root is never discarded");
+    fn parent_links(&mut self, parent: Link) -> &mut Links {
+        let parent = parent.get().expect("the root is never discarded");
         &mut self.nodes[parent].links
     }
 
@@ -115,7 +119,7 @@ impl Core {
             node.path
         );
         self.reweigh(node.weight, Weight::default());
-        if let Some(group) = node.group {
+        if let Some(group) = node.group.get() {
             // The first member to go takes the group along; the others go with the same parent.
             self.groups.try_remove(group);
         }
@@ -145,7 +149,8 @@ impl Core {
                 last_delay: node.last_delay,
                 children,
             };
-            let parent = node.parent.expect("what is below a node has a parent");
+            let parent = node.parent.get();
+            let parent = parent.expect("what is below a node has a parent");
             self.nodes[parent]
                 .memories
                 .get_or_insert_default()

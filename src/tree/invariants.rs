@@ -189,7 +189,7 @@ impl Core {
             let members = || fall.members.iter().map(|member| &self.nodes[*member]);
             for member in members() {
                 assert_eq!(
-                    member.fall,
+                    member.fall.get(),
                     Some(key),
                     "I5: {} is in another fall",
                     member.path

@@ -166,7 +166,7 @@ impl Core {
         self.changed(slot);
         let mut next = Some(slot);
         while let Some(slot) = next {
-            next = self.nodes[slot].parent;
+            next = self.nodes[slot].parent.get();
             // Who was waited for only because of the leak may leave its fall.
             self.update(slot);
         }
@@ -177,7 +177,7 @@ impl Core {
         while let Some(slot) = next {
             let node = &mut self.nodes[slot];
             node.leaks = change(node.leaks);
-            next = node.parent;
+            next = node.parent.get();
         }
     }
 

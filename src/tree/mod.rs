@@ -68,6 +68,7 @@ mod intensity;
 mod invariants;
 mod ladder;
 mod limits;
+mod link;
 mod memory;
 mod node;
 mod options;

@@ -11,6 +11,7 @@ use crate::tree::action::Id;
 use crate::tree::evidence::{Cause, Evidence};
 use crate::tree::intensity::Windows;
 use crate::tree::limits::Limits;
+use crate::tree::link::Link;
 use crate::tree::memory::Memories;
 use crate::tree::options::{Kind, Options, Stops};
 use crate::tree::signal::Intent;
@@ -38,10 +39,10 @@ pub(super) enum First {
 /// Links to the children, in order of declaration; a child is removed in O(1).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Links {
-    pub(super) first: Option<usize>,
-    pub(super) last: Option<usize>,
-    pub(super) next: Option<usize>,
-    pub(super) previous: Option<usize>,
+    pub(super) first: Link,
+    pub(super) last: Link,
+    pub(super) next: Link,
+    pub(super) previous: Link,
 }
 
 /// What a node adds to the counters of the tree.
@@ -60,8 +61,8 @@ pub(super) struct Weight {
 pub(super) struct Node {
     pub(super) path: Path,
     pub(super) options: Arc<Options>,
-    pub(super) parent: Option<usize>,
-    pub(super) group: Option<usize>,
+    pub(super) parent: Link,
+    pub(super) group: Link,
     pub(super) links: Links,
     /// The first incarnation, which tells this place from later ones in the same slot.
     pub(super) born: u64,
@@ -108,7 +109,7 @@ pub(super) struct Node {
     pub(super) weight: Weight,
 
     /// The fall it belongs to, until that has risen and started.
-    pub(super) fall: Option<usize>,
+    pub(super) fall: Link,
     /// What fell with its last incarnation and leaked. Bounded by the members of its group.
     pub(super) fell_beside: Vec<Id>,
     pub(super) failures: u32,
@@ -145,8 +146,8 @@ impl Node {
         Self {
             path,
             options,
-            parent: None,
-            group: None,
+            parent: Link::NONE,
+            group: Link::NONE,
             links: Links::default(),
             born: incarnation,
             incarnation,
@@ -172,7 +173,7 @@ impl Node {
             is_counted: false,
             leaks: 0,
             weight: Weight::default(),
-            fall: None,
+            fall: Link::NONE,
             fell_beside: Vec::new(),
             failures: 0,
             last_delay: Duration::ZERO,

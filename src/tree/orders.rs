@@ -119,7 +119,7 @@ impl Core {
     /// with it.
     #[must_use]
     pub fn takes(&self, place: Place, id: Id) -> bool {
-        let mut above = std::iter::successors(Some(id.slot), |slot| self.nodes[*slot].parent);
+        let mut above = std::iter::successors(Some(id.slot), |slot| self.nodes[*slot].parent.get());
         if !self.is_running(id) || self.nodes[id.slot].told.is_none() {
             return false;
         }
@@ -192,7 +192,7 @@ impl Core {
     }
 
     fn stays_down(&self, slot: usize) -> bool {
-        let fall = self.nodes[slot].fall.map(|key| &self.falls[key]);
+        let fall = self.nodes[slot].fall.get().map(|key| &self.falls[key]);
         fall.is_none_or(|fall| matches!(fall.fate, Fate::Down { .. }))
     }
 
@@ -222,7 +222,11 @@ impl Core {
     }
 
     fn hurry_fall_of(&mut self, slot: usize) {
-        if let Some(key) = self.nodes[slot].fall.filter(|_| !self.is_ordered(slot)) {
+        if let Some(key) = self.nodes[slot]
+            .fall
+            .get()
+            .filter(|_| !self.is_ordered(slot))
+        {
             self.hurry(key);
         }
     }
@@ -275,7 +279,7 @@ impl Core {
 
     fn forget_alone(&mut self, slot: usize, now: Duration) {
         let node = &self.nodes[slot];
-        let parent = node.parent.filter(|_| !self.is_pooled(slot));
+        let parent = node.parent.get().filter(|_| !self.is_pooled(slot));
         if let Some(parent) = parent {
             let name = node.path.name().clone();
             let parent = self.id(parent);

@@ -10,6 +10,7 @@ use crate::tree::deadlines::Due;
 use crate::tree::event::What;
 use crate::tree::group::{Fate, Phase};
 use crate::tree::limits::Limit;
+use crate::tree::link::Link;
 use crate::tree::node::Own;
 use crate::tree::options::{Health, Kind};
 use crate::tree::state::{State, Wait};
@@ -118,7 +119,7 @@ impl Core {
             matches!(self.nodes[*member].state, State::Down | State::Waiting)
         });
         for member in gone.collect::<Vec<_>>() {
-            self.nodes[member].fall = None;
+            self.nodes[member].fall = Link::NONE;
             if self.nodes[member].state == State::Waiting {
                 self.start_now(member, now);
             }
@@ -176,7 +177,7 @@ impl Core {
         let fall = self.falls.remove(key);
         let first = fall.members.first().copied();
         for member in fall.members {
-            self.nodes[member].fall = None;
+            self.nodes[member].fall = Link::NONE;
             if first != Some(member) && self.follows_in_order(member) {
                 self.nodes[member].wait = Wait::InOrder;
             }
@@ -250,7 +251,7 @@ impl Core {
 
     /// Whether a child was started in a pool that has not started itself.
     fn waits_for_its_pool(&self, slot: usize) -> bool {
-        let parent = self.nodes[slot].parent;
+        let parent = self.nodes[slot].parent.get();
         parent.is_some_and(|parent| self.nodes[parent].state == State::Waiting)
     }
 

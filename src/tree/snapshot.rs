@@ -155,7 +155,10 @@ impl Core {
             path: node.path.clone(),
             incarnation: node.incarnation,
             depth: node.path.depth(),
-            group: node.group.map(|group| self.groups[group].label.clone()),
+            group: node
+                .group
+                .get()
+                .map(|group| self.groups[group].label.clone()),
             is_pool: node.options.kind == Kind::Pool,
             state: node.state,
             since: now.saturating_sub(node.since),
@@ -186,7 +189,7 @@ impl Core {
     }
 
     fn due(&self, node: &Node) -> Option<Duration> {
-        match self.falls[node.fall?].phase {
+        match self.falls[node.fall.get()?].phase {
             Phase::Rising(due) => Some(due),
             Phase::Falling | Phase::Ready(_) => None,
         }

@@ -27,7 +27,7 @@ impl Core {
             return None;
         }
         let node = &self.nodes[slot];
-        let parent = node.parent?;
+        let parent = node.parent.get()?;
         if self.nodes[parent].is_held {
             return Some(parent);
         }
@@ -58,13 +58,14 @@ impl Core {
         let provides = node.provides();
         let in_order = node
             .group
+            .get()
             .is_some_and(|group| self.groups[group].is_in_order());
         let stops_alone = !node.is_taken && node.fall.is_none();
         if stops_alone || !provides && !in_order {
             return None;
         }
         let number = self.stop_of(slot);
-        let mut next = self.nodes[after].links.next;
+        let mut next = self.nodes[after].links.next.get();
         while let Some(later) = next {
             let other = &self.nodes[later];
             if !provides && other.group != node.group {
@@ -77,7 +78,7 @@ impl Core {
             if was_last && (other.provides() || !provides) {
                 return None;
             }
-            next = other.links.next;
+            next = other.links.next.get();
         }
         None
     }
@@ -85,7 +86,7 @@ impl Core {
     /// The number of the stop or fall that takes a node, or 0 if it stops alone.
     pub(super) fn stop_of(&self, slot: usize) -> u64 {
         let node = &self.nodes[slot];
-        match (node.parent, node.fall) {
+        match (node.parent.get(), node.fall.get()) {
             (Some(parent), _) if node.is_taken => self.nodes[parent].stop_below,
             (_, Some(fall)) => self.falls[fall].number,
             (_, None) => 0,

@@ -105,7 +105,7 @@ impl Essence<'_> {
 
     fn write_fall(&self, f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
         let Self(world, _) = self;
-        let Some(fall) = node.fall.map(|fall| &world.core.falls[fall]) else {
+        let Some(fall) = node.fall.get().map(|fall| &world.core.falls[fall]) else {
             return Ok(());
         };
         let phase = match fall.phase {
