@@ -17,17 +17,14 @@ impl Core {
     fn each_window(&mut self, slot: usize, mut act: impl FnMut(Scope, &mut Window)) {
         let node = &mut self.nodes[slot];
         let (parent, group) = (node.parent.get(), node.group.get());
-        if let Some(window) = node
-            .windows
-            .as_mut()
-            .and_then(|windows| windows.own.as_mut())
-        {
+        let windows = node.windows_mut();
+        if let Some(window) = windows.and_then(|windows| windows.own.as_mut()) {
             act(Scope::Node, window);
         }
         if let Some(window) = group.and_then(|group| self.groups[group].window.as_mut()) {
             act(Scope::Group, window);
         }
-        let windows = parent.and_then(|parent| self.nodes[parent].windows.as_mut());
+        let windows = parent.and_then(|parent| self.nodes[parent].windows_mut());
         if let Some(window) = windows.and_then(|windows| windows.children.as_mut()) {
             act(Scope::Children, window);
         }
@@ -136,7 +133,7 @@ impl Core {
             .group
             .get()
             .and_then(|group| self.groups[group].window.as_ref());
-        let windows = node.windows.as_deref();
+        let windows = node.rare().windows.as_deref();
         let own = windows.and_then(|windows| windows.own.as_ref());
         let children = windows.and_then(|windows| windows.children.as_ref());
         let shown = |scope, window: Option<&Window>| window.map(|window| window.budget(scope, now));

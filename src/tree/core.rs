@@ -193,7 +193,9 @@ impl Core {
             node.failures = memory.failures;
             node.last_delay = memory.last_delay;
             let children = std::mem::take(&mut memory.children);
-            node.memories = (!children.is_empty()).then(|| Box::new(children));
+            if !children.is_empty() {
+                node.rare_mut().memories = children;
+            }
         }
         let slot = self.insert(node, Some(parent));
         if let Some(group) = group {

@@ -95,7 +95,7 @@ impl Core {
             }
         );
         let is_for_good = has_risen || node.told() == Some(Told::Remove) && !escalates;
-        node.state == State::Down && node.is_terminated() && node.leaks == 0 && is_for_good
+        node.state == State::Down && node.is_terminated() && node.leaks() == 0 && is_for_good
     }
 
     /// Takes a member that is out out of its fall, which will not raise it. A fall of nobody is
@@ -132,7 +132,7 @@ impl Core {
     /// it may be in the middle of what is done about it.
     pub(super) fn tidy(&mut self, slot: usize) {
         let node = &self.nodes[slot];
-        if !node.is_out || node.leaks > 0 {
+        if !node.is_out || node.leaks() > 0 {
             return;
         }
         let has_left = !node.rises() && self.has_left(slot);

@@ -11,26 +11,26 @@ use crate::tree::options::Kind;
 impl Core {
     /// Keeps a node, as the last child of `parent`.
     pub(super) fn insert(&mut self, mut node: Node, parent: Option<usize>) -> usize {
-        node.parent = parent.into();
-        let previous = parent.and_then(|parent| self.nodes[parent].links.last.get());
-        node.links.previous = previous.into();
-        let name = node.path.name().clone();
-        let slot = self.nodes.insert(node);
-        let names = parent.and_then(|parent| self.nodes[parent].names.as_mut());
-        if let Some(names) = names {
-            names.insert(name, slot);
-        }
-        if let Some(previous) = previous {
-            self.nodes[previous].links.next = Link::to(slot);
-        }
+        let slot = self.nodes.vacant_key();
         if let Some(parent) = parent {
-            let links = &mut self.nodes[parent].links;
-            links.last = Link::to(slot);
-            if links.first.is_none() {
-                links.first = Link::to(slot);
-            }
+            node.parent = Link::to(parent);
+            node.links.previous = self.append(parent, slot, node.path.name());
         }
-        slot
+        self.nodes.insert(node)
+    }
+
+    /// Makes a new child the last one of its parent, and returns the one before it.
+    fn append(&mut self, parent: usize, slot: usize, name: &Name) -> Link {
+        let above = &mut self.nodes[parent];
+        if let Some(names) = above.names_mut() {
+            names.insert(name.clone(), slot);
+        }
+        let previous = std::mem::replace(&mut above.links.last, Link::to(slot));
+        match previous.get() {
+            Some(previous) => self.nodes[previous].links.next = Link::to(slot),
+            None => above.links.first = Link::to(slot),
+        }
+        previous
     }
 
     /// The children of a node, in order of declaration.
@@ -64,7 +64,7 @@ impl Core {
         }
         self.nodes[top].links.first = Link::NONE;
         self.nodes[top].links.last = Link::NONE;
-        self.nodes[top].names = None;
+        self.nodes[top].take_rare(|rare| rare.names.take());
     }
 
     /// Forgets one child, below which nothing is left.
@@ -97,11 +97,11 @@ impl Core {
                 self.groups.remove(group);
             }
         }
-        let name = self.nodes[slot].path.name().clone();
-        let parent = self.nodes[slot].parent.get();
-        let names = parent.and_then(|parent| self.nodes[parent].names.as_mut());
+        let Node { parent, path, .. } = &self.nodes[slot];
+        let (parent, path) = (parent.get(), path.clone());
+        let names = parent.and_then(|parent| self.nodes[parent].names_mut());
         if let Some(names) = names {
-            names.remove(&name);
+            names.remove(path.name());
         }
     }
 
@@ -114,7 +114,7 @@ impl Core {
         let (place, is_pooled) = (self.place(slot), self.is_pooled(slot));
         let node = self.nodes.remove(slot);
         assert!(
-            node.is_out && node.leaks == 0,
+            node.is_out && node.leaks() == 0,
             "L1: {} is discarded alive",
             node.path
         );
@@ -129,17 +129,16 @@ impl Core {
 
     /// Remembers the attempts of all below a node, by name, before they are discarded (R8).
     pub(super) fn remember_below(&mut self, top: usize) {
+        if self.nodes[top].links.first.is_none() {
+            return self.nodes[top].forget_memories();
+        }
         let below = self.subtree(top);
         for slot in &below {
-            self.nodes[*slot].memories = None;
+            self.nodes[*slot].forget_memories();
         }
         for slot in below.into_iter().skip(1).rev() {
             let node = &mut self.nodes[slot];
-            let children = node
-                .memories
-                .take()
-                .map(|memories| *memories)
-                .unwrap_or_default();
+            let children = node.take_rare(|rare| std::mem::take(&mut rare.memories));
             if node.failures == 0 && children.is_empty() {
                 continue;
             }
@@ -151,10 +150,8 @@ impl Core {
             };
             let parent = node.parent.get();
             let parent = parent.expect("what is below a node has a parent");
-            self.nodes[parent]
-                .memories
-                .get_or_insert_default()
-                .insert(name, memory);
+            let memories = &mut self.nodes[parent].rare_mut().memories;
+            memories.insert(name, memory);
         }
     }
 
@@ -163,10 +160,9 @@ impl Core {
     /// A pool numbers its children anew, so the same number is another child.
     pub(super) fn recall(&mut self, parent: usize, name: &Name) -> Option<Memory> {
         let parent = &mut self.nodes[parent];
-        let memories = parent
-            .memories
-            .as_mut()
-            .filter(|_| parent.options.kind != Kind::Pool)?;
-        memories.remove(name)
+        if parent.options.kind == Kind::Pool {
+            return None;
+        }
+        parent.take_rare(|rare| rare.memories.remove(name))
     }
 }

@@ -74,6 +74,7 @@ mod node;
 mod options;
 mod orders;
 mod pass;
+mod rare;
 mod reading;
 mod ready;
 mod report;

@@ -76,7 +76,7 @@ impl Core {
         }
         while let Some(key) = self.ready.pop() {
             let fall = &self.falls[key];
-            let has_leaked = |member: &usize| self.nodes[*member].leaks > 0;
+            let has_leaked = |member: &usize| self.nodes[*member].leaks() > 0;
             if matches!(fall.fate, Fate::Down { .. }) {
                 self.lie_down(key, now);
             } else if fall.members.iter().any(has_leaked) {
@@ -157,11 +157,8 @@ impl Core {
         self.discard_below(slot);
         let incarnation = self.next_incarnation();
         let node = &mut self.nodes[slot];
-        if let Some(children) = node
-            .windows
-            .as_mut()
-            .and_then(|windows| windows.children.as_mut())
-        {
+        let windows = node.windows_mut();
+        if let Some(children) = windows.and_then(|windows| windows.children.as_mut()) {
             children.empty();
         }
         node.reset(incarnation);

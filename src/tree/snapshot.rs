@@ -168,7 +168,7 @@ impl Core {
             told: node.told.clone(),
             rung: node.rung,
             ending: match node.own {
-                Own::Ending(left) => left,
+                Own::Ending(left) => left as usize,
                 Own::Running | Own::Ended => 0,
             },
             holds: Vec::new(),
@@ -233,7 +233,7 @@ impl Node {
             down: self.down_reason(),
             is_gone: self.is_gone(),
             is_out: self.is_out,
-            has_leaked: self.leaks > 0,
+            has_leaked: self.leaks() > 0,
             is_pooled,
             is_removed: self.told() == Some(Told::Remove),
             is_taken: self.is_taken,

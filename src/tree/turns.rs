@@ -103,8 +103,8 @@ impl Core {
         let number = self.stop_of(slot);
         let node = &mut self.nodes[slot];
         node.is_held = true;
-        node.held_in = number;
-        self.nodes[obstacle].waiters.push(slot);
+        node.rare_mut().held_in = number;
+        self.nodes[obstacle].rare_mut().waiters.push(slot);
         if let Some(deadline) = self.stop_deadline() {
             self.deadlines.insert(deadline, Due::Stop);
         }
@@ -113,8 +113,11 @@ impl Core {
     /// Lets those look again that have waited for this node: it is out, has returned, is aborted,
     /// or was asked.
     pub(super) fn wake_waiters(&mut self, slot: usize) {
+        if self.nodes[slot].rare().waiters.is_empty() {
+            return;
+        }
         let id = self.id(slot);
-        let waiters = std::mem::take(&mut self.nodes[slot].waiters);
+        let waiters = self.nodes[slot].take_rare(|rare| std::mem::take(&mut rare.waiters));
         self.turns
             .extend(waiters.into_iter().map(|waiter| (waiter, id)));
     }
@@ -138,7 +141,7 @@ impl Core {
         let other = self.nodes.get(obstacle.slot)?;
         let is_there = other.incarnation == obstacle.incarnation && other.is_out;
         let node = &self.nodes[slot];
-        let is_same_stop = node.held_in == self.stop_of(slot);
+        let is_same_stop = node.rare().held_in == self.stop_of(slot);
         let is_beside = is_there && other.parent == node.parent;
         (is_beside && is_same_stop).then_some(obstacle.slot)
     }
