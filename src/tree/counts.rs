@@ -27,10 +27,11 @@ impl Core {
     /// Brings the tree's counters up to date with a node.
     pub(super) fn weigh(&mut self, slot: usize) {
         let node = &mut self.nodes[slot];
-        let was = node.weight;
         let is = node.must_weigh();
-        node.weight = is;
-        self.reweigh(was, is);
+        let was = std::mem::replace(&mut node.weight, is);
+        if was != is {
+            self.reweigh(was, is);
+        }
     }
 
     pub(super) fn reweigh(&mut self, was: Weight, is: Weight) {
@@ -48,17 +49,13 @@ impl Core {
         while let Some(slot) = next {
             self.update_out(slot);
             let node = &mut self.nodes[slot];
-            let parent = node.parent.get();
             let (was, is) = (node.is_counted, node.must_be_counted());
             node.is_counted = is;
-            if let Some(parent) = parent {
+            next = node.parent.get().filter(|_| was != is);
+            if let Some(parent) = next {
                 count(&mut self.nodes[parent].below, was, is);
             }
             self.tidy(slot);
-            if was == is {
-                return;
-            }
-            next = parent;
         }
     }
 
@@ -146,7 +143,7 @@ impl Core {
     pub(super) fn has_left(&self, slot: usize) -> bool {
         let node = &self.nodes[slot];
         let is_removed = node.state == State::Down && node.told() == Some(Told::Remove);
-        is_removed || self.is_pooled(slot) && node.has_left_pool()
+        is_removed || node.has_left_pool() && self.is_pooled(slot)
     }
 
     pub(super) fn is_pooled(&self, slot: usize) -> bool {

@@ -64,7 +64,8 @@ impl Core {
         }
     }
 
-    /// Lets these members of one group fall, of which `top` is the first.
+    /// Lets these members of one group fall, which are in order of declaration, for the sake of
+    /// `top`.
     pub(super) fn fall_together(
         &mut self,
         top: usize,
@@ -118,12 +119,14 @@ impl Core {
             .collect();
         pending.sort_unstable();
         pending.dedup();
-        for key in pending {
-            let due = self.falls[key].earliest();
+        for key in &pending {
+            let due = self.falls[*key].earliest();
             not_before = not_before.max(due);
-            members.extend(self.dissolve(key));
+            members.extend(self.dissolve(*key));
         }
-        let members = self.in_declared_order(top, members);
+        if !pending.is_empty() {
+            members = self.in_declared_order(top, members);
+        }
         let is_left = |member: &&usize| !self.nodes[**member].is_out;
         let outstanding = members.iter().filter(is_left).count();
         Fall {

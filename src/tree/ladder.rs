@@ -43,6 +43,10 @@ impl Core {
             (Some(at), Some(deadline)) => Some(at.min(deadline)),
             (at, deadline) => at.or(deadline),
         };
+        if at > Some(now) && at == self.nodes[slot].ladder {
+            // It waits for just that.
+            return;
+        }
         self.rest(slot);
         match at {
             Some(at) if at <= now => self.abort(slot, now),

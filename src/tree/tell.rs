@@ -17,10 +17,12 @@ impl Core {
     /// `by` is the node whose fall or stop it is. The strongest reason so far decides, so what is
     /// told twice only hears what is new.
     pub(super) fn tell(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
-        let mut next = vec![(slot, told)];
-        while let Some((slot, told)) = next.pop() {
+        let mut below = Vec::new();
+        let mut next = Some((slot, told));
+        while let Some((slot, told)) = next {
             self.tell_one(slot, now, told, by);
-            self.push_below(&mut next, slot, told);
+            self.push_below(&mut below, slot, told);
+            next = below.pop();
         }
     }
 
