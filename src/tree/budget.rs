@@ -16,18 +16,15 @@ impl Core {
     /// parent's.
     fn each_window(&mut self, slot: usize, mut act: impl FnMut(Scope, &mut Window)) {
         let node = &mut self.nodes[slot];
-        let (parent, group) = (node.parent, node.group);
-        if let Some(window) = node
-            .windows
-            .as_mut()
-            .and_then(|windows| windows.own.as_mut())
-        {
+        let (parent, group) = (node.parent.get(), node.group.get());
+        let windows = node.windows_mut();
+        if let Some(window) = windows.and_then(|windows| windows.own.as_mut()) {
             act(Scope::Node, window);
         }
         if let Some(window) = group.and_then(|group| self.groups[group].window.as_mut()) {
             act(Scope::Group, window);
         }
-        let windows = parent.and_then(|parent| self.nodes[parent].windows.as_mut());
+        let windows = parent.and_then(|parent| self.nodes[parent].windows_mut());
         if let Some(window) = windows.and_then(|windows| windows.children.as_mut()) {
             act(Scope::Children, window);
         }
@@ -118,7 +115,7 @@ impl Core {
             reason,
             escalates: None,
         };
-        match self.nodes[slot].fall {
+        match self.nodes[slot].fall.get() {
             Some(key) => self.falls[key].fate = fate,
             None => {
                 let members = self.fallen(slot);
@@ -134,8 +131,9 @@ impl Core {
         let node = &self.nodes[slot];
         let group = node
             .group
+            .get()
             .and_then(|group| self.groups[group].window.as_ref());
-        let windows = node.windows.as_deref();
+        let windows = node.rare().windows.as_deref();
         let own = windows.and_then(|windows| windows.own.as_ref());
         let children = windows.and_then(|windows| windows.children.as_ref());
         let shown = |scope, window: Option<&Window>| window.map(|window| window.budget(scope, now));

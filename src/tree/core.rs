@@ -196,12 +196,14 @@ impl Core {
     ) -> usize {
         let incarnation = self.next_incarnation();
         let mut node = Node::new(child.path, child.options, incarnation);
-        node.group = group;
+        node.group = group.into();
         if let Some(mut memory) = self.recall(parent, node.path.name()) {
             node.failures = memory.failures;
             node.last_delay = memory.last_delay;
             let children = std::mem::take(&mut memory.children);
-            node.memories = (!children.is_empty()).then(|| Box::new(children));
+            if !children.is_empty() {
+                node.rare_mut().memories = children;
+            }
         }
         let slot = self.insert(node, Some(parent));
         if let Some(group) = group {
@@ -224,6 +226,7 @@ impl Core {
     fn arrive(&mut self, slot: usize, now: Duration) {
         let parent = self.nodes[slot]
             .parent
+            .get()
             .expect("only the root has no parent");
         let Some(told) = self.nodes[parent].told_below else {
             return;

@@ -2,6 +2,7 @@
 
 use crate::tree::core::Core;
 use crate::tree::group::{Fall, Fate, Phase};
+use crate::tree::link::Link;
 use crate::tree::node::Weight;
 use crate::tree::options::Kind;
 use crate::tree::state::{State, Told};
@@ -26,10 +27,11 @@ impl Core {
     /// Brings the tree's counters up to date with a node.
     pub(super) fn weigh(&mut self, slot: usize) {
         let node = &mut self.nodes[slot];
-        let was = node.weight;
         let is = node.must_weigh();
-        node.weight = is;
-        self.reweigh(was, is);
+        let was = std::mem::replace(&mut node.weight, is);
+        if was != is {
+            self.reweigh(was, is);
+        }
     }
 
     pub(super) fn reweigh(&mut self, was: Weight, is: Weight) {
@@ -47,17 +49,13 @@ impl Core {
         while let Some(slot) = next {
             self.update_out(slot);
             let node = &mut self.nodes[slot];
-            let parent = node.parent;
             let (was, is) = (node.is_counted, node.must_be_counted());
             node.is_counted = is;
-            if let Some(parent) = parent {
+            next = node.parent.get().filter(|_| was != is);
+            if let Some(parent) = next {
                 count(&mut self.nodes[parent].below, was, is);
             }
             self.tidy(slot);
-            if was == is {
-                return;
-            }
-            next = parent;
         }
     }
 
@@ -65,7 +63,7 @@ impl Core {
         let node = &mut self.nodes[slot];
         let (was, is) = (node.is_out, node.must_be_out());
         node.is_out = is;
-        let fall = node.fall;
+        let fall = node.fall.get();
         if is && !was {
             self.changed(slot);
             self.wake_waiters(slot);
@@ -94,13 +92,13 @@ impl Core {
             }
         );
         let is_for_good = has_risen || node.told() == Some(Told::Remove) && !escalates;
-        node.state == State::Down && node.is_terminated() && node.leaks == 0 && is_for_good
+        node.state == State::Down && node.is_terminated() && node.leaks() == 0 && is_for_good
     }
 
     /// Takes a member that is out out of its fall, which will not raise it. A fall of nobody is
     /// forgotten.
     fn quit_fall(&mut self, slot: usize, key: usize) {
-        self.nodes[slot].fall = None;
+        self.nodes[slot].fall = Link::NONE;
         self.weigh(slot);
         let fall = &mut self.falls[key];
         fall.members.retain(|member| *member != slot);
@@ -131,7 +129,7 @@ impl Core {
     /// it may be in the middle of what is done about it.
     pub(super) fn tidy(&mut self, slot: usize) {
         let node = &self.nodes[slot];
-        if !node.is_out || node.leaks > 0 {
+        if !node.is_out || node.leaks() > 0 {
             return;
         }
         let has_left = !node.rises() && self.has_left(slot);
@@ -145,11 +143,11 @@ impl Core {
     pub(super) fn has_left(&self, slot: usize) -> bool {
         let node = &self.nodes[slot];
         let is_removed = node.state == State::Down && node.told() == Some(Told::Remove);
-        is_removed || self.is_pooled(slot) && node.has_left_pool()
+        is_removed || node.has_left_pool() && self.is_pooled(slot)
     }
 
     pub(super) fn is_pooled(&self, slot: usize) -> bool {
-        let parent = self.nodes[slot].parent;
+        let parent = self.nodes[slot].parent.get();
         parent.is_some_and(|parent| self.nodes[parent].options.kind == Kind::Pool)
     }
 }

@@ -14,7 +14,7 @@ use crate::tree::state::{Down, State, Told};
 impl Core {
     /// Makes the parent of a node whose budget is spent fall; at the root it ends the tree.
     pub(super) fn escalate(&mut self, slot: usize, now: Duration, evidence: Arc<Evidence>) {
-        let parent = self.nodes[slot].parent;
+        let parent = self.nodes[slot].parent.get();
         let to = parent.map(|parent| self.nodes[parent].path.clone());
         self.tell_event(slot, now, What::Escalated { to });
         match parent {
@@ -73,7 +73,7 @@ impl Core {
             return drop(self.sort_out(key, now));
         };
         let mut leaked = members.iter().copied();
-        let leaked = leaked.find(|member| self.nodes[*member].leaks > 0);
+        let leaked = leaked.find(|member| self.nodes[*member].leaks() > 0);
         let leaked = leaked.expect("only a fall with a leak is given up");
         let evidence = self.leak_evidence(top, leaked, now);
         for member in members {
@@ -129,10 +129,15 @@ impl Core {
     /// be refused. Returns whether any has.
     fn note_leaks(&mut self, members: &[usize]) -> bool {
         let leaked = members.iter().copied();
-        let leaked = leaked.filter(|member| self.nodes[*member].leaks > 0);
+        let leaked = leaked.filter(|member| self.nodes[*member].leaks() > 0);
         let leaked: Vec<_> = leaked.map(|member| self.id(member)).collect();
         for member in members {
-            self.nodes[*member].fell_beside.clone_from(&leaked);
+            let node = &mut self.nodes[*member];
+            if leaked.is_empty() {
+                node.take_rare(|rare| rare.fell_beside.clear());
+            } else {
+                node.rare_mut().fell_beside.clone_from(&leaked);
+            }
         }
         !leaked.is_empty()
     }

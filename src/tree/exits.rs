@@ -78,7 +78,7 @@ impl Core {
             return;
         }
         node.healthy_at = Some(now);
-        node.memories = None;
+        node.forget_memories();
         if matches!(node.first, First::Pending) {
             node.first = First::Healthy;
         }
@@ -133,7 +133,7 @@ impl Core {
         let node = &self.nodes[slot];
         let returned = Returned {
             told: node.told(),
-            condemned: node.condemned.is_some(),
+            condemned: node.rare().condemned.is_some(),
             intent: node.intent,
             restart: node.options.restart,
         };
@@ -143,8 +143,9 @@ impl Core {
     fn record(&mut self, slot: usize, at: Duration, exit: Option<Exit>) -> Arc<Evidence> {
         let node = &mut self.nodes[slot];
         let is_ok = exit.as_ref().is_some_and(Exit::is_ok);
-        let is_plain = is_ok && node.condemned.is_none() && node.rung <= Rung::Asked;
-        let evidence = node.record(at, exit, node.condemned.clone());
+        let condemned = node.rare().condemned.clone();
+        let is_plain = is_ok && condemned.is_none() && node.rung <= Rung::Asked;
+        let evidence = node.record(at, exit, condemned);
         if matches!(node.first, First::Pending) {
             node.first = First::Ended(Some(evidence.clone()));
         }
@@ -222,7 +223,7 @@ impl Core {
     /// Notes that the code of an incarnation is gone, and lets what it owned hear it.
     pub(super) fn leave(&mut self, slot: usize, now: Duration, left: usize) {
         let node = &mut self.nodes[slot];
-        node.own = Own::Ending(left);
+        node.own = Own::Ending(u32::try_from(left).unwrap_or(u32::MAX));
         node.is_held = false;
         // What provides for its code, or was to be asked with it, need not wait any longer.
         self.wake_waiters(slot);
@@ -286,7 +287,7 @@ impl Core {
     fn end_significant(&mut self, slot: usize, now: Duration) {
         let node = &self.nodes[slot];
         let is_own_end = node.told() <= Some(Told::Itself);
-        let Some(parent) = node.parent.filter(|_| is_own_end) else {
+        let Some(parent) = node.parent.get().filter(|_| is_own_end) else {
             return;
         };
         if self.nodes[parent].options.kind == Kind::Pool {
@@ -311,8 +312,9 @@ impl Core {
     /// Makes a live incarnation stop and be read as dead, however it returns.
     pub(super) fn condemn(&mut self, slot: usize, now: Duration, cause: Cause) {
         let by = self.nodes[slot].path.clone();
-        self.nodes[slot].condemned.get_or_insert(cause);
-        self.nodes[slot].was_ready = false;
+        let node = &mut self.nodes[slot];
+        node.rare_mut().condemned.get_or_insert(cause);
+        node.was_ready = false;
         self.tell(slot, now, Told::Itself, &by);
         // Who was told something stronger before has not heard this.
         self.weigh(slot);

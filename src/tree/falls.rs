@@ -10,6 +10,7 @@ use crate::tree::deadlines::Due;
 use crate::tree::event::What;
 use crate::tree::evidence::Evidence;
 use crate::tree::group::{Fall, Fate, Phase};
+use crate::tree::link::Link;
 use crate::tree::options::{AtRoot, Strategy};
 use crate::tree::state::{Down, State, Told};
 
@@ -63,7 +64,8 @@ impl Core {
         }
     }
 
-    /// Lets these members of one group fall, of which `top` is the first.
+    /// Lets these members of one group fall, which are in order of declaration, for the sake of
+    /// `top`.
     pub(super) fn fall_together(
         &mut self,
         top: usize,
@@ -77,7 +79,7 @@ impl Core {
         let members = fall.members.clone();
         let key = self.falls.insert(fall);
         for member in &members {
-            self.nodes[*member].fall = Some(key);
+            self.nodes[*member].fall = Link::to(key);
             self.nodes[*member].was_ready = false;
             self.weigh(*member);
             self.update(*member);
@@ -95,7 +97,7 @@ impl Core {
     pub(super) fn fall_alone(&mut self, slot: usize) {
         let fall = self.joined(slot, vec![slot], Duration::ZERO, Fate::RiseAtOnce);
         let key = self.falls.insert(fall);
-        self.nodes[slot].fall = Some(key);
+        self.nodes[slot].fall = Link::to(key);
         self.nodes[slot].was_ready = false;
         self.weigh(slot);
         self.update(slot);
@@ -113,16 +115,18 @@ impl Core {
     ) -> Fall {
         let mut pending: Vec<_> = members
             .iter()
-            .filter_map(|member| self.nodes[*member].fall)
+            .filter_map(|member| self.nodes[*member].fall.get())
             .collect();
         pending.sort_unstable();
         pending.dedup();
-        for key in pending {
-            let due = self.falls[key].earliest();
+        for key in &pending {
+            let due = self.falls[*key].earliest();
             not_before = not_before.max(due);
-            members.extend(self.dissolve(key));
+            members.extend(self.dissolve(*key));
         }
-        let members = self.in_declared_order(top, members);
+        if !pending.is_empty() {
+            members = self.in_declared_order(top, members);
+        }
         let is_left = |member: &&usize| !self.nodes[**member].is_out;
         let outstanding = members.iter().filter(is_left).count();
         Fall {
@@ -137,7 +141,7 @@ impl Core {
     }
 
     fn in_declared_order(&self, top: usize, members: Vec<usize>) -> Vec<usize> {
-        let Some(group) = self.nodes[top].group.filter(|_| members.len() > 1) else {
+        let Some(group) = self.nodes[top].group.get().filter(|_| members.len() > 1) else {
             return vec![top];
         };
         let members: BTreeSet<_> = members.into_iter().collect();
@@ -148,7 +152,8 @@ impl Core {
     /// The members of a group that fall with one of them, in order of declaration. Who is down, or
     /// will be, neither falls nor rises.
     pub(super) fn fallen(&self, top: usize) -> Vec<usize> {
-        let Some(group) = self.nodes[top].group.map(|group| &self.groups[group]) else {
+        let group = self.nodes[top].group.get();
+        let Some(group) = group.map(|group| &self.groups[group]) else {
             return vec![top];
         };
         let later = |members: &[usize]| {
@@ -165,7 +170,7 @@ impl Core {
     }
 
     fn may_rise(&self, slot: usize) -> bool {
-        let fall = self.nodes[slot].fall.map(|key| &self.falls[key]);
+        let fall = self.nodes[slot].fall.get().map(|key| &self.falls[key]);
         let is_kept_down = fall.is_some_and(|fall| matches!(fall.fate, Fate::Down { .. }));
         self.nodes[slot].state != State::Down && !is_kept_down
     }
@@ -173,6 +178,7 @@ impl Core {
     fn announce(&mut self, top: usize, now: Duration, members: usize) {
         let group = self.nodes[top]
             .group
+            .get()
             .map(|group| self.groups[group].label.clone());
         self.tell_event(top, now, What::Fell { group, members });
     }
@@ -187,7 +193,7 @@ impl Core {
             Phase::Rising(due) => self.deadlines.remove(due, Due::Rise(key)),
         }
         for member in &fall.members {
-            self.nodes[*member].fall = None;
+            self.nodes[*member].fall = Link::NONE;
         }
         fall.members
     }

@@ -59,10 +59,10 @@ impl Core {
             node.must_be_counted(),
             "I2: {path} is counted or not"
         );
-        let leaks = children().map(|child| child.leaks).sum::<usize>();
+        let leaks = children().map(|child| child.leaks()).sum::<usize>();
         let own = usize::from(node.has_leaked());
         assert_eq!(
-            node.leaks,
+            node.leaks(),
             leaks + own,
             "I10: {path} counts its leaks wrong"
         );
@@ -79,7 +79,7 @@ impl Core {
         );
         if node.state == State::Waiting && node.wait != Wait::Ending {
             assert!(
-                node.is_gone() && node.leaks == 0,
+                node.is_gone() && node.leaks() == 0,
                 "I4: {path} waits beside its last incarnation"
             );
             // A pool takes children as soon as it is declared.
@@ -136,7 +136,7 @@ impl Core {
             let watched = self
                 .nodes
                 .iter()
-                .any(|(_, other)| other.waiters.contains(&slot));
+                .any(|(_, other)| other.rare().waiters.contains(&slot));
             let is_next = self.turns.iter().any(|(waiter, _)| *waiter == slot);
             assert!(watched || is_next, "I13: nothing wakes {path}");
         }
@@ -144,7 +144,7 @@ impl Core {
 
     fn check_limits(&self, slot: usize, node: &Node) {
         let path = &node.path;
-        let mut limits = node.limits;
+        let mut limits = node.rare().limits;
         for limit in Limit::ALL {
             let due = *limits.due(limit);
             let holds = node.allowed(limit).is_some();
@@ -189,7 +189,7 @@ impl Core {
             let members = || fall.members.iter().map(|member| &self.nodes[*member]);
             for member in members() {
                 assert_eq!(
-                    member.fall,
+                    member.fall.get(),
                     Some(key),
                     "I5: {} is in another fall",
                     member.path

@@ -7,7 +7,7 @@ use crate::tree::action::{Action, Id};
 use crate::tree::core::Core;
 use crate::tree::deadlines::Due;
 use crate::tree::event::{Event, What};
-use crate::tree::node::Own;
+use crate::tree::node::{Node, Own};
 use crate::tree::options::{Grace, OnLeak};
 use crate::tree::state::{Down, Rung, State, Told};
 
@@ -43,6 +43,10 @@ impl Core {
             (Some(at), Some(deadline)) => Some(at.min(deadline)),
             (at, deadline) => at.or(deadline),
         };
+        if at > Some(now) && at == self.nodes[slot].ladder {
+            // It waits for just that.
+            return;
+        }
         self.rest(slot);
         match at {
             Some(at) if at <= now => self.abort(slot, now),
@@ -97,7 +101,7 @@ impl Core {
         };
         self.tell_event(slot, now, What::Leaked);
         self.report(slot, evidence);
-        self.count_leak(slot, |leaks| leaks + 1);
+        self.each_up(slot, |node| node.rare_mut().leaks += 1);
         self.weigh(slot);
         self.changed(slot);
         self.update(slot);
@@ -155,7 +159,7 @@ impl Core {
         self.nodes[slot].rung = Rung::Aborted;
         self.tell_event(slot, now, What::LeakEnded);
         self.report(slot, None);
-        self.count_leak(slot, |leaks| leaks - 1);
+        self.each_up(slot, |node| node.take_rare(|rare| rare.leaks -= 1));
         let node = &self.nodes[slot];
         let is_raised = node.fall.is_some() && node.options.rises_again();
         if node.state == State::Down && is_raised && !node.is_terminated() {
@@ -166,18 +170,19 @@ impl Core {
         self.changed(slot);
         let mut next = Some(slot);
         while let Some(slot) = next {
-            next = self.nodes[slot].parent;
+            next = self.nodes[slot].parent.get();
             // Who was waited for only because of the leak may leave its fall.
             self.update(slot);
         }
     }
 
-    fn count_leak(&mut self, slot: usize, change: impl Fn(usize) -> usize) {
+    /// Does something with a node and with each above it.
+    fn each_up(&mut self, slot: usize, act: impl Fn(&mut Node)) {
         let mut next = Some(slot);
         while let Some(slot) = next {
             let node = &mut self.nodes[slot];
-            node.leaks = change(node.leaks);
-            next = node.parent;
+            act(node);
+            next = node.parent.get();
         }
     }
 
@@ -186,7 +191,7 @@ impl Core {
         let mut slot = top;
         while !self.nodes[slot].has_leaked() {
             let mut children = self.children(slot);
-            let next = children.find(|child| self.nodes[*child].leaks > 0);
+            let next = children.find(|child| self.nodes[*child].leaks() > 0);
             slot = next.expect("I10: a leak is at a node or below one of its children");
         }
         self.nodes[slot].path.clone()

@@ -26,7 +26,7 @@ impl Limit {
 }
 
 /// When the limits of an incarnation are due, those that hold.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     start: Option<Duration>,
     beat: Option<Duration>,
@@ -34,6 +34,16 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    pub(super) const NONE: Self = Self {
+        start: None,
+        beat: None,
+        run: None,
+    };
+
+    pub(super) const fn is_none(&self) -> bool {
+        self.start.is_none() && self.beat.is_none() && self.run.is_none()
+    }
+
     pub(super) const fn due(&mut self, limit: Limit) -> &mut Option<Duration> {
         match limit {
             Limit::Start => &mut self.start,
@@ -52,16 +62,19 @@ impl Core {
     }
 
     fn set_limit(&mut self, slot: usize, limit: Limit, due: Duration) {
-        *self.nodes[slot].limits.due(limit) = Some(due);
+        *self.nodes[slot].rare_mut().limits.due(limit) = Some(due);
         self.deadlines.insert(due, Due::Limit(limit, slot));
     }
 
     /// Forgets the limits that hold no more.
     pub(super) fn lift_limits(&mut self, slot: usize) {
+        if self.nodes[slot].rare().limits.is_none() {
+            return;
+        }
         for limit in Limit::ALL {
             let node = &mut self.nodes[slot];
             if node.allowed(limit).is_none()
-                && let Some(due) = node.limits.due(limit).take()
+                && let Some(due) = node.take_limit(limit)
             {
                 self.deadlines.remove(due, Due::Limit(limit, slot));
             }
@@ -78,7 +91,7 @@ impl Core {
     ) {
         let id = self.id(slot);
         let node = &mut self.nodes[slot];
-        *node.limits.due(limit) = None;
+        node.take_limit(limit);
         let allowed = node
             .allowed(limit)
             .expect("a limit is lifted when it holds no more");
@@ -99,6 +112,10 @@ impl Core {
 }
 
 impl Node {
+    fn take_limit(&mut self, limit: Limit) -> Option<Duration> {
+        self.take_rare(|rare| rare.limits.due(limit).take())
+    }
+
     /// How much time a limit leaves the node in its present state, if it holds.
     pub(super) fn allowed(&self, limit: Limit) -> Option<Duration> {
         let options = &self.options;

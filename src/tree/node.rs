@@ -1,18 +1,15 @@
 //! One node: a place, its present incarnation, and the counters that spare the passes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exit::Exit;
-use crate::name::Name;
 use crate::path::Path;
-use crate::tree::action::Id;
 use crate::tree::evidence::{Cause, Evidence};
 use crate::tree::intensity::Windows;
-use crate::tree::limits::Limits;
-use crate::tree::memory::Memories;
+use crate::tree::link::Link;
 use crate::tree::options::{Kind, Options, Stops};
+use crate::tree::rare::Rare;
 use crate::tree::signal::Intent;
 use crate::tree::state::{Down, Rung, State, Told, Wait};
 
@@ -23,8 +20,9 @@ pub(super) enum Own {
     Ended,
     /// Its code runs.
     Running,
-    /// Its code has returned; this many owned tasks and holds had not ended then.
-    Ending(usize),
+    /// Its code has returned; this many owned tasks and holds had not ended then, as far as a
+    /// small number can say.
+    Ending(u32),
 }
 
 /// How the first incarnation of a place fared; what an acknowledged start asks for (R3).
@@ -38,10 +36,10 @@ pub(super) enum First {
 /// Links to the children, in order of declaration; a child is removed in O(1).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Links {
-    pub(super) first: Option<usize>,
-    pub(super) last: Option<usize>,
-    pub(super) next: Option<usize>,
-    pub(super) previous: Option<usize>,
+    pub(super) first: Link,
+    pub(super) last: Link,
+    pub(super) next: Link,
+    pub(super) previous: Link,
 }
 
 /// What a node adds to the counters of the tree.
@@ -60,8 +58,8 @@ pub(super) struct Weight {
 pub(super) struct Node {
     pub(super) path: Path,
     pub(super) options: Arc<Options>,
-    pub(super) parent: Option<usize>,
-    pub(super) group: Option<usize>,
+    pub(super) parent: Link,
+    pub(super) group: Link,
     pub(super) links: Links,
     /// The first incarnation, which tells this place from later ones in the same slot.
     pub(super) born: u64,
@@ -78,24 +76,15 @@ pub(super) struct Node {
     pub(super) is_taken: bool,
     /// It was told to stop, and its turn to be asked has not come (R10).
     pub(super) is_held: bool,
-    /// In which stop or fall it was held last; 0 for none.
-    pub(super) held_in: u64,
     /// In which stop or fall all that was to be gone before it was asked was gone; 0 for none.
     pub(super) was_last_in: u64,
     /// Which stop those below it were told of last; 0 for none.
     pub(super) stop_below: u64,
-    /// Those whose turn may come when this node is out, returns or is asked. Bounded by one entry
-    /// for each earlier sibling and each child.
-    pub(super) waiters: Vec<usize>,
     /// What the nodes below were told, so that they are told once.
     pub(super) told_below: Option<Told>,
     pub(super) rung: Rung,
     /// When the next rung is due.
     pub(super) ladder: Option<Duration>,
-    /// When its time is up: to start, to run, or to beat.
-    pub(super) limits: Limits,
-    /// Why it will be read as dead however it returns.
-    pub(super) condemned: Option<Cause>,
 
     /// How many children are counted.
     pub(super) below: usize,
@@ -103,14 +92,10 @@ pub(super) struct Node {
     pub(super) is_out: bool,
     /// The parent counts this node: it is not out, or will start again by itself.
     pub(super) is_counted: bool,
-    /// How many leaks there are in this subtree.
-    pub(super) leaks: usize,
     pub(super) weight: Weight,
 
     /// The fall it belongs to, until that has risen and started.
-    pub(super) fall: Option<usize>,
-    /// What fell with its last incarnation and leaked. Bounded by the members of its group.
-    pub(super) fell_beside: Vec<Id>,
+    pub(super) fall: Link,
     pub(super) failures: u32,
     pub(super) last_delay: Duration,
     pub(super) restarts: u64,
@@ -121,32 +106,24 @@ pub(super) struct Node {
     pub(super) evidence: Option<Arc<Evidence>>,
     /// Its last exit was unexpected and has no answer yet (L3).
     pub(super) is_open: bool,
-    /// Where the report of the tree's stop has it.
-    pub(super) reported: Option<usize>,
     pub(super) first: First,
     pub(super) is_watched: bool,
-    pub(super) memories: Option<Box<Memories>>,
-
-    /// What was chosen for it since it started; holds from its next start.
-    pub(super) next_options: Option<Arc<Options>>,
-    /// The budgets that it counts.
-    pub(super) windows: Option<Box<Windows>>,
     /// It runs, as far as budgets are concerned.
     pub(super) is_running: bool,
     /// It was healthy, done or down once, so its group need not wait for it to start.
     pub(super) was_up: bool,
-    /// Its children by name, made when somebody looks for one of many.
-    pub(super) names: Option<BTreeMap<Name, usize>>,
+    /// What most nodes never have.
+    pub(super) rare: Option<Box<Rare>>,
 }
 
 impl Node {
     pub(super) fn new(path: Path, options: Arc<Options>, incarnation: u64) -> Self {
         let windows = Windows::of(&options);
-        Self {
+        let mut node = Self {
             path,
             options,
-            parent: None,
-            group: None,
+            parent: Link::NONE,
+            group: Link::NONE,
             links: Links::default(),
             born: incarnation,
             incarnation,
@@ -158,22 +135,16 @@ impl Node {
             told: None,
             is_taken: false,
             is_held: false,
-            held_in: 0,
             was_last_in: 0,
             stop_below: 0,
-            waiters: Vec::new(),
             told_below: None,
             rung: Rung::None,
             ladder: None,
-            limits: Limits::default(),
-            condemned: None,
             below: 0,
             is_out: true,
             is_counted: false,
-            leaks: 0,
             weight: Weight::default(),
-            fall: None,
-            fell_beside: Vec::new(),
+            fall: Link::NONE,
             failures: 0,
             last_delay: Duration::ZERO,
             restarts: 0,
@@ -183,16 +154,14 @@ impl Node {
             was_ready: false,
             evidence: None,
             is_open: false,
-            reported: None,
             first: First::Pending,
             is_watched: false,
-            memories: None,
-            next_options: None,
-            windows,
             is_running: false,
             was_up: false,
-            names: None,
-        }
+            rare: None,
+        };
+        node.count_in(windows);
+        node
     }
 
     /// Makes room for the next incarnation. The place keeps its attempts and its last exit.
@@ -202,24 +171,34 @@ impl Node {
         self.told = None;
         self.told_below = None;
         self.is_held = false;
-        self.fell_beside = Vec::new();
         self.rung = Rung::None;
-        self.condemned = None;
         self.healthy_at = None;
         self.restarts += 1;
+        self.take_rare(|rare| {
+            rare.held_in = 0;
+            rare.fell_beside = Vec::new();
+            rare.condemned = None;
+        });
     }
 
     /// Takes what was chosen since the last start. A budget that stays as it was keeps its count.
     pub(super) fn adopt(&mut self) {
-        let Some(options) = self.next_options.take() else {
+        let Some(options) = self.take_rare(|rare| rare.next_options.take()) else {
             return;
         };
         let mut windows = Windows::of(&options);
-        if let (Some(new), Some(old)) = (&mut windows, self.windows.take()) {
+        let old = self.take_rare(|rare| rare.windows.take());
+        if let (Some(new), Some(old)) = (&mut windows, old) {
             new.keep(*old);
         }
-        self.windows = windows;
+        self.count_in(windows);
         self.options = options;
+    }
+
+    fn count_in(&mut self, windows: Option<Box<Windows>>) {
+        if windows.is_some() {
+            self.rare_mut().windows = windows;
+        }
     }
 
     /// Keeps what is known of an exit, or of why it will be read as dead.

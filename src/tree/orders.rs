@@ -104,7 +104,7 @@ impl Core {
     /// [`Refusal`] says why nothing was changed.
     pub fn reconfigure(&mut self, place: Place, options: Arc<Options>) -> Result<(), Refusal> {
         let slot = self.orderable(place)?;
-        self.nodes[slot].next_options = Some(options);
+        self.nodes[slot].rare_mut().next_options = Some(options);
         Ok(())
     }
 
@@ -119,7 +119,7 @@ impl Core {
     /// with it.
     #[must_use]
     pub fn takes(&self, place: Place, id: Id) -> bool {
-        let mut above = std::iter::successors(Some(id.slot), |slot| self.nodes[*slot].parent);
+        let mut above = std::iter::successors(Some(id.slot), |slot| self.nodes[*slot].parent.get());
         if !self.is_running(id) || self.nodes[id.slot].told.is_none() {
             return false;
         }
@@ -186,18 +186,18 @@ impl Core {
             let node = self.nodes.get(id.slot);
             node.is_some_and(|node| node.incarnation == id.incarnation)
         };
-        let beside = self.nodes[slot].fell_beside.iter().filter(is_there);
+        let beside = self.nodes[slot].rare().fell_beside.iter().filter(is_there);
         let mut slots = std::iter::once(slot).chain(beside.map(|id| id.slot));
-        slots.find(|slot| self.nodes[*slot].leaks > 0)
+        slots.find(|slot| self.nodes[*slot].leaks() > 0)
     }
 
     fn stays_down(&self, slot: usize) -> bool {
-        let fall = self.nodes[slot].fall.map(|key| &self.falls[key]);
+        let fall = self.nodes[slot].fall.get().map(|key| &self.falls[key]);
         fall.is_none_or(|fall| matches!(fall.fate, Fate::Down { .. }))
     }
 
     fn order_start(&mut self, slot: usize, now: Duration) {
-        let windows = self.nodes[slot].windows.as_mut();
+        let windows = self.nodes[slot].windows_mut();
         if let Some(own) = windows.and_then(|windows| windows.own.as_mut()) {
             own.empty();
         }
@@ -222,7 +222,11 @@ impl Core {
     }
 
     fn hurry_fall_of(&mut self, slot: usize) {
-        if let Some(key) = self.nodes[slot].fall.filter(|_| !self.is_ordered(slot)) {
+        if let Some(key) = self.nodes[slot]
+            .fall
+            .get()
+            .filter(|_| !self.is_ordered(slot))
+        {
             self.hurry(key);
         }
     }
@@ -261,7 +265,7 @@ impl Core {
     pub(super) fn clear_away(&mut self, id: Id, now: Duration) {
         let present = self.nodes.get(id.slot);
         let present = present.filter(|node| node.incarnation == id.incarnation);
-        let Some(node) = present.filter(|node| node.is_out && node.leaks == 0) else {
+        let Some(node) = present.filter(|node| node.is_out && node.leaks() == 0) else {
             return;
         };
         let is_counted = node.is_counted;
@@ -275,7 +279,7 @@ impl Core {
 
     fn forget_alone(&mut self, slot: usize, now: Duration) {
         let node = &self.nodes[slot];
-        let parent = node.parent.filter(|_| !self.is_pooled(slot));
+        let parent = node.parent.get().filter(|_| !self.is_pooled(slot));
         if let Some(parent) = parent {
             let name = node.path.name().clone();
             let parent = self.id(parent);
@@ -303,7 +307,7 @@ impl Core {
     }
 
     fn child_named(&mut self, parent: usize, name: &str) -> Option<usize> {
-        if self.nodes[parent].names.is_none() {
+        if self.nodes[parent].rare().names.is_none() {
             let first = self.children(parent).take(UNINDEXED_MAX + 1);
             if first.count() <= UNINDEXED_MAX {
                 let is_it = |child: &usize| self.nodes[*child].path.name().as_str() == name;
@@ -312,9 +316,9 @@ impl Core {
             let children = self.children(parent);
             let named = children.map(|child| (self.nodes[child].path.name().clone(), child));
             let names: BTreeMap<Name, usize> = named.collect();
-            self.nodes[parent].names = Some(names);
+            self.nodes[parent].rare_mut().names = Some(names);
         }
-        let names = self.nodes[parent].names.as_ref()?;
+        let names = self.nodes[parent].rare().names.as_ref()?;
         names.get(name).copied()
     }
 }

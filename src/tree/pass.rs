@@ -10,6 +10,7 @@ use crate::tree::deadlines::Due;
 use crate::tree::event::What;
 use crate::tree::group::{Fate, Phase};
 use crate::tree::limits::Limit;
+use crate::tree::link::Link;
 use crate::tree::node::Own;
 use crate::tree::options::{Health, Kind};
 use crate::tree::state::{State, Wait};
@@ -75,7 +76,7 @@ impl Core {
         }
         while let Some(key) = self.ready.pop() {
             let fall = &self.falls[key];
-            let has_leaked = |member: &usize| self.nodes[*member].leaks > 0;
+            let has_leaked = |member: &usize| self.nodes[*member].leaks() > 0;
             if matches!(fall.fate, Fate::Down { .. }) {
                 self.lie_down(key, now);
             } else if fall.members.iter().any(has_leaked) {
@@ -118,7 +119,7 @@ impl Core {
             matches!(self.nodes[*member].state, State::Down | State::Waiting)
         });
         for member in gone.collect::<Vec<_>>() {
-            self.nodes[member].fall = None;
+            self.nodes[member].fall = Link::NONE;
             if self.nodes[member].state == State::Waiting {
                 self.start_now(member, now);
             }
@@ -156,11 +157,8 @@ impl Core {
         self.discard_below(slot);
         let incarnation = self.next_incarnation();
         let node = &mut self.nodes[slot];
-        if let Some(children) = node
-            .windows
-            .as_mut()
-            .and_then(|windows| windows.children.as_mut())
-        {
+        let windows = node.windows_mut();
+        if let Some(children) = windows.and_then(|windows| windows.children.as_mut()) {
             children.empty();
         }
         node.reset(incarnation);
@@ -176,7 +174,7 @@ impl Core {
         let fall = self.falls.remove(key);
         let first = fall.members.first().copied();
         for member in fall.members {
-            self.nodes[member].fall = None;
+            self.nodes[member].fall = Link::NONE;
             if first != Some(member) && self.follows_in_order(member) {
                 self.nodes[member].wait = Wait::InOrder;
             }
@@ -250,7 +248,7 @@ impl Core {
 
     /// Whether a child was started in a pool that has not started itself.
     fn waits_for_its_pool(&self, slot: usize) -> bool {
-        let parent = self.nodes[slot].parent;
+        let parent = self.nodes[slot].parent.get();
         parent.is_some_and(|parent| self.nodes[parent].state == State::Waiting)
     }
 

@@ -10,7 +10,7 @@ use crate::tree::state::{Down, State, Wait};
 
 impl Core {
     fn group_in_order(&self, slot: usize) -> Option<usize> {
-        let group = self.nodes[slot].group?;
+        let group = self.nodes[slot].group.get()?;
         self.groups[group].is_in_order().then_some(group)
     }
 
@@ -34,7 +34,7 @@ impl Core {
     }
 
     fn before(&self, slot: usize) -> Option<usize> {
-        self.nodes[slot].links.previous
+        self.nodes[slot].links.previous.get()
     }
 
     /// Lets the next member start, now that this one is healthy, done or down.
@@ -61,7 +61,7 @@ impl Core {
     }
 
     fn after(&self, slot: usize) -> Option<usize> {
-        self.nodes[slot].links.next
+        self.nodes[slot].links.next.get()
     }
 
     fn waits_in_order(&self, slot: usize) -> bool {
@@ -81,7 +81,7 @@ impl Core {
             self.put_down(slot, now, Down::StartFailed);
         }
         self.tell_budget_spent(slot, now, &evidence);
-        let group = self.nodes[slot].group;
+        let group = self.nodes[slot].group.get();
         let group = group.expect("only a member of a group fails its start");
         let members = self.groups[group].standing(|member| self.nodes[member].state, slot);
         let fate = Fate::Down {

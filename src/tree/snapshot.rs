@@ -155,7 +155,10 @@ impl Core {
             path: node.path.clone(),
             incarnation: node.incarnation,
             depth: node.path.depth(),
-            group: node.group.map(|group| self.groups[group].label.clone()),
+            group: node
+                .group
+                .get()
+                .map(|group| self.groups[group].label.clone()),
             is_pool: node.options.kind == Kind::Pool,
             state: node.state,
             since: now.saturating_sub(node.since),
@@ -165,7 +168,7 @@ impl Core {
             told: node.told.clone(),
             rung: node.rung,
             ending: match node.own {
-                Own::Ending(left) => left,
+                Own::Ending(left) => left as usize,
                 Own::Running | Own::Ended => 0,
             },
             holds: Vec::new(),
@@ -186,7 +189,7 @@ impl Core {
     }
 
     fn due(&self, node: &Node) -> Option<Duration> {
-        match self.falls[node.fall?].phase {
+        match self.falls[node.fall.get()?].phase {
             Phase::Rising(due) => Some(due),
             Phase::Falling | Phase::Ready(_) => None,
         }
@@ -230,7 +233,7 @@ impl Node {
             down: self.down_reason(),
             is_gone: self.is_gone(),
             is_out: self.is_out,
-            has_leaked: self.leaks > 0,
+            has_leaked: self.leaks() > 0,
             is_pooled,
             is_removed: self.told() == Some(Told::Remove),
             is_taken: self.is_taken,

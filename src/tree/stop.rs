@@ -136,11 +136,12 @@ impl Core {
 
     fn list(&mut self, slot: usize, evidence: Option<Arc<Evidence>>) {
         let node = &mut self.nodes[slot];
-        if let Some(stop) = node.reported.map(|index| &mut self.stops[index]) {
+        let reported = node.rare().reported;
+        if let Some(stop) = reported.map(|index| &mut self.stops[index]) {
             stop.rung = node.rung;
             stop.evidence = stop.evidence.take().or(evidence);
         } else {
-            node.reported = Some(self.stops.len());
+            node.rare_mut().reported = Some(self.stops.len());
             self.stops.push(Stop {
                 path: node.path.clone(),
                 rung: node.rung,

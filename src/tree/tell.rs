@@ -17,10 +17,12 @@ impl Core {
     /// `by` is the node whose fall or stop it is. The strongest reason so far decides, so what is
     /// told twice only hears what is new.
     pub(super) fn tell(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
-        let mut next = vec![(slot, told)];
-        while let Some((slot, told)) = next.pop() {
+        let mut below = Vec::new();
+        let mut next = Some((slot, told));
+        while let Some((slot, told)) = next {
             self.tell_one(slot, now, told, by);
-            self.push_below(&mut next, slot, told);
+            self.push_below(&mut below, slot, told);
+            next = below.pop();
         }
     }
 
@@ -46,10 +48,10 @@ impl Core {
         let node = &mut self.nodes[slot];
         node.told_below = Some(told);
         node.stop_below = number;
-        let mut child = node.links.last;
+        let mut child = node.links.last.get();
         while let Some(slot) = child {
             next.push((slot, told));
-            child = self.nodes[slot].links.previous;
+            child = self.nodes[slot].links.previous.get();
         }
     }
 
@@ -182,7 +184,7 @@ impl Core {
     /// Takes a node out of its fall: whoever told it is responsible now. An exit that still waits
     /// for its answer gets it here (L3).
     fn take(&mut self, slot: usize, now: Duration, told: Told, by: &Path) {
-        if let Some(fall) = self.nodes[slot].fall {
+        if let Some(fall) = self.nodes[slot].fall.get() {
             self.dissolve(fall);
         }
         if std::mem::take(&mut self.nodes[slot].is_open) {
@@ -197,12 +199,12 @@ impl Core {
 
     /// Whether the node that answers for a node that was taken will start again.
     fn rises_with_its_top(&self, slot: usize) -> bool {
-        let parents = std::iter::successors(Some(slot), |slot| self.nodes[*slot].parent);
+        let parents = std::iter::successors(Some(slot), |slot| self.nodes[*slot].parent.get());
         let top = parents
             .map(|slot| &self.nodes[slot])
             .find(|node| !node.is_taken);
         top.is_none_or(|top| {
-            let fate = top.fall.map(|key| &self.falls[key].fate);
+            let fate = top.fall.get().map(|key| &self.falls[key].fate);
             let stays_down = matches!(fate, Some(Fate::Down { .. }));
             top.state != State::Down && !stays_down && top.is_told_to_rise()
         })

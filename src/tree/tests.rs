@@ -41,6 +41,7 @@ mod settled;
 mod shape;
 mod signals;
 mod significant;
+mod size;
 mod spent;
 mod stale;
 mod start_phase;

@@ -27,7 +27,7 @@ impl Core {
             return None;
         }
         let node = &self.nodes[slot];
-        let parent = node.parent?;
+        let parent = node.parent.get()?;
         if self.nodes[parent].is_held {
             return Some(parent);
         }
@@ -58,13 +58,14 @@ impl Core {
         let provides = node.provides();
         let in_order = node
             .group
+            .get()
             .is_some_and(|group| self.groups[group].is_in_order());
         let stops_alone = !node.is_taken && node.fall.is_none();
         if stops_alone || !provides && !in_order {
             return None;
         }
         let number = self.stop_of(slot);
-        let mut next = self.nodes[after].links.next;
+        let mut next = self.nodes[after].links.next.get();
         while let Some(later) = next {
             let other = &self.nodes[later];
             if !provides && other.group != node.group {
@@ -77,7 +78,7 @@ impl Core {
             if was_last && (other.provides() || !provides) {
                 return None;
             }
-            next = other.links.next;
+            next = other.links.next.get();
         }
         None
     }
@@ -85,7 +86,7 @@ impl Core {
     /// The number of the stop or fall that takes a node, or 0 if it stops alone.
     pub(super) fn stop_of(&self, slot: usize) -> u64 {
         let node = &self.nodes[slot];
-        match (node.parent, node.fall) {
+        match (node.parent.get(), node.fall.get()) {
             (Some(parent), _) if node.is_taken => self.nodes[parent].stop_below,
             (_, Some(fall)) => self.falls[fall].number,
             (_, None) => 0,
@@ -102,8 +103,8 @@ impl Core {
         let number = self.stop_of(slot);
         let node = &mut self.nodes[slot];
         node.is_held = true;
-        node.held_in = number;
-        self.nodes[obstacle].waiters.push(slot);
+        node.rare_mut().held_in = number;
+        self.nodes[obstacle].rare_mut().waiters.push(slot);
         if let Some(deadline) = self.stop_deadline() {
             self.deadlines.insert(deadline, Due::Stop);
         }
@@ -112,8 +113,11 @@ impl Core {
     /// Lets those look again that have waited for this node: it is out, has returned, is aborted,
     /// or was asked.
     pub(super) fn wake_waiters(&mut self, slot: usize) {
+        if self.nodes[slot].rare().waiters.is_empty() {
+            return;
+        }
         let id = self.id(slot);
-        let waiters = std::mem::take(&mut self.nodes[slot].waiters);
+        let waiters = self.nodes[slot].take_rare(|rare| std::mem::take(&mut rare.waiters));
         self.turns
             .extend(waiters.into_iter().map(|waiter| (waiter, id)));
     }
@@ -137,7 +141,7 @@ impl Core {
         let other = self.nodes.get(obstacle.slot)?;
         let is_there = other.incarnation == obstacle.incarnation && other.is_out;
         let node = &self.nodes[slot];
-        let is_same_stop = node.held_in == self.stop_of(slot);
+        let is_same_stop = node.rare().held_in == self.stop_of(slot);
         let is_beside = is_there && other.parent == node.parent;
         (is_beside && is_same_stop).then_some(obstacle.slot)
     }

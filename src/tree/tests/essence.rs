@@ -36,7 +36,7 @@ impl fmt::Display for Essence<'_> {
         let node = &world.core.nodes[slot];
         let told = node.told();
         let ladder = node.ladder.map(|at| at - world.now);
-        let condemned = node.condemned.is_some();
+        let condemned = node.rare().condemned.is_some();
         write!(f, "|{} {:?} {:?}", node.path, node.state, node.own)?;
         write!(
             f,
@@ -50,7 +50,7 @@ impl fmt::Display for Essence<'_> {
             f,
             " {age:?} {} {}",
             node.healthy_at.is_some(),
-            node.memories.is_some()
+            !node.rare().memories.is_empty()
         )?;
         self.write_order(f, node)?;
         self.write_budgets(f)?;
@@ -64,13 +64,13 @@ impl Essence<'_> {
         let Self(world, slot) = self;
         write!(f, " {:?} {:?} {:?}", node.wait, node.down, node.intent)?;
         let was_last = node.was_last_in > 0 && node.was_last_in == world.core.stop_of(*slot);
-        let is_as_held = node.is_held && node.held_in == world.core.stop_of(*slot);
+        let is_as_held = node.is_held && node.rare().held_in == world.core.stop_of(*slot);
         write!(
             f,
             " {} {} {is_as_held} {} {}",
             node.is_taken, node.is_held, was_last, node.was_up
         )?;
-        for waiter in &node.waiters {
+        for waiter in &node.rare().waiters {
             let waiter = world.core.nodes.get(*waiter);
             let waiter = waiter.filter(|waiter| waiter.is_held);
             write!(
@@ -79,19 +79,19 @@ impl Essence<'_> {
                 waiter.map_or("-", |waiter| waiter.path.name().as_str())
             )?;
         }
-        for id in &node.fell_beside {
+        for id in &node.rare().fell_beside {
             let leaked = world.core.nodes.get(id.slot);
             let leaked =
-                leaked.filter(|leaked| leaked.incarnation == id.incarnation && leaked.leaks > 0);
+                leaked.filter(|leaked| leaked.incarnation == id.incarnation && leaked.leaks() > 0);
             write!(
                 f,
                 " >{}",
                 leaked.map_or("-", |leaked| leaked.path.name().as_str())
             )?;
         }
-        let mut limits = node.limits;
+        let mut limits = node.rare().limits;
         let limits = Limit::ALL.map(|limit| limits.due(limit).map(|due| due - world.now));
-        write!(f, " {limits:?} {}", node.next_options.is_some())
+        write!(f, " {limits:?} {}", node.rare().next_options.is_some())
     }
 
     /// The windows of explored trees are so long that nothing gets too old to count.
@@ -105,7 +105,7 @@ impl Essence<'_> {
 
     fn write_fall(&self, f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
         let Self(world, _) = self;
-        let Some(fall) = node.fall.map(|fall| &world.core.falls[fall]) else {
+        let Some(fall) = node.fall.get().map(|fall| &world.core.falls[fall]) else {
             return Ok(());
         };
         let phase = match fall.phase {

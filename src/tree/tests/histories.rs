@@ -107,7 +107,7 @@ fn choices_of(world: &World, shape: &Shape, living: &Living, choices: &mut Vec<C
         }
         State::Stopping => {
             choices.extend([Choice::Return(id), Choice::FailLeaving(id)]);
-            if node.condemned.is_none() {
+            if node.rare().condemned.is_none() {
                 choices.push(Choice::OwnedPanic(id));
             }
         }
@@ -224,7 +224,7 @@ fn rests(world: &World) {
     }
     assert!(core.falls.is_empty(), "L3: a fall is left over\n{snapshot}");
     let mut nodes = core.nodes.iter().map(|(_, node)| node);
-    let waits = |node: &Node| node.is_held || !node.waiters.is_empty() || node.is_open;
+    let waits = |node: &Node| node.is_held || !node.rare().waiters.is_empty() || node.is_open;
     assert!(!nodes.any(waits), "R10: somebody waits\n{snapshot}");
 }
 

@@ -181,7 +181,7 @@ impl Laws {
     fn note_fall(&mut self, core: &Core, path: &Path) {
         let mut nodes = core.nodes.iter().map(|(_, node)| node);
         let top = nodes.find(|node| node.path == *path);
-        let Some(fall) = top.and_then(|top| top.fall) else {
+        let Some(fall) = top.and_then(|top| top.fall.get()) else {
             return;
         };
         let members = core.falls[fall].members.iter();
@@ -280,7 +280,7 @@ fn check_resurrection(core: &Core, node: &Node) {
         "L2: {} starts in a tree that stops",
         node.path
     );
-    let Some(parent) = node.parent.map(|parent| &core.nodes[parent]) else {
+    let Some(parent) = node.parent.get().map(|parent| &core.nodes[parent]) else {
         return;
     };
     assert!(

@@ -82,7 +82,9 @@ impl Deaths {
         self.empty(&event.path);
         let mut nodes = core.nodes.iter().map(|(_, node)| node);
         let node = nodes.find(|node| node.incarnation == event.incarnation);
-        if let Some((group, parent)) = node.and_then(|node| Some((node.group?, node.parent?))) {
+        if let Some((group, parent)) =
+            node.and_then(|node| Some((node.group.get()?, node.parent.get()?)))
+        {
             let parent = core.nodes[parent].path.clone();
             self.counts.remove(&Key::Group(parent, group));
         }
@@ -134,8 +136,8 @@ impl Deaths {
 fn windows(core: &Core, node: &Node) -> Vec<(Key, Scope, Intensity)> {
     let own = Key::Node(node.path.clone());
     let mut windows = vec![(own, Scope::Node, node.options.intensity)];
-    if let Some(parent) = node.parent.map(|parent| &core.nodes[parent]) {
-        if let Some(group) = node.group {
+    if let Some(parent) = node.parent.get().map(|parent| &core.nodes[parent]) {
+        if let Some(group) = node.group.get() {
             let key = Key::Group(parent.path.clone(), group);
             windows.push((key, Scope::Group, core.groups[group].options.intensity));
         }

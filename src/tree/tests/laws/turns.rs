@@ -81,7 +81,7 @@ impl Turns {
         self.falls += 1;
         let mut nodes = core.nodes.iter().map(|(_, node)| node);
         let fall = nodes.find(|node| node.path == *top);
-        let Some(fall) = fall.and_then(|node| node.fall) else {
+        let Some(fall) = fall.and_then(|node| node.fall.get()) else {
             return;
         };
         for member in &core.falls[fall].members {
@@ -107,7 +107,7 @@ impl Turns {
             return;
         };
         let is_in_order = |group: usize| core.groups[group].is_in_order();
-        let Some(group) = node.group.filter(|group| is_in_order(*group)) else {
+        let Some(group) = node.group.get().filter(|group| is_in_order(*group)) else {
             return;
         };
         let members = core.groups[group].members.iter();
@@ -141,13 +141,15 @@ impl Turns {
         if living[&id.incarnation].has_returned {
             return;
         }
-        if let Some(parent) = node.parent.filter(|_| is_taken) {
+        if let Some(parent) = node.parent.get().filter(|_| is_taken) {
             check_above(core, living, node, &core.nodes[parent]);
         }
-        let group = node.group.map(|group| &core.groups[group]);
+        let group = node.group.get().map(|group| &core.groups[group]);
         let in_order = group.is_some_and(Group::is_in_order);
         let is_provider = node.options.stops == Stops::AfterUsers;
-        let later = std::iter::successors(node.links.next, |slot| core.nodes[*slot].links.next);
+        let later = std::iter::successors(node.links.next.get(), |slot| {
+            core.nodes[*slot].links.next.get()
+        });
         for sibling in later.map(|slot| &core.nodes[slot]) {
             let is_before = is_provider || in_order && sibling.group == node.group;
             let falls_along = node.fall.is_some() && sibling.fall == node.fall;
