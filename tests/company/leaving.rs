@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial::testing::Harness;
-use perennial::{Context, Pool, Startable, Supervisor, runnable};
+use perennial::{Context, Pool, Startable, runnable};
 
-use crate::pool::{root_above, up};
+use crate::pool::{up, up_here};
 
 /// Notes how many children the pool has when this is dropped.
 struct Last {
@@ -49,8 +49,7 @@ fn a_child_is_counted_until_its_code_is_dropped() {
 async fn a_child_that_nobody_heard_of_is_counted_until_its_code_is_dropped() {
     // R11, R13. The tree was dropped before it took the start.
     let (pool, seen) = (Pool::new(), Arc::default());
-    let tree = Supervisor::new(root_above(&pool)).start();
-    tree.settled().await;
+    let tree = up_here(&pool).await;
     pool.start(noted(&pool, &seen)).expect("it is open");
     drop(tree);
     pool.drain().await;

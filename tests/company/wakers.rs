@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use perennial::testing::Harness;
-use perennial::{Child, Outcome, Pool, Supervisor};
+use perennial::{Child, Outcome, Pool};
 use tokio::time::timeout;
 
-use crate::pool::{root_above, up};
+use crate::pool::{root_above, up, up_here};
 use crate::serve::serve;
 
 /// How long a thread waits for another before it says that it hangs.
@@ -108,8 +108,7 @@ fn wakers_that_panic_together_keep_nobody_else_waiting() {
 async fn wakers_that_panic_at_the_end_do_not_change_it() {
     // R11, R18. Of a drain, of questions about a child, and about the tree, all of them open.
     let pool = Pool::new();
-    let tree = Supervisor::new(root_above(&pool)).start();
-    tree.settled().await;
+    let tree = up_here(&pool).await;
     let child = pool.start(serve).expect("it is open");
     child.healthy().await.expect("it serves");
     let (mut drain, mut settled) = (pin!(pool.drain()), pin!(tree.settled()));

@@ -155,8 +155,8 @@ const FIRST: &[Mutant] = &[
     Mutant {
         name: "a fall in which something leaked rises",
         file: "src/tree/pass.rs",
-        old: "let has_leaked = |member: &usize| self.nodes[*member].leaks > 0;",
-        new: "let has_leaked = |member: &usize| self.nodes[*member].leaks > usize::MAX - 1;",
+        old: "let has_leaked = |member: &usize| self.nodes[*member].leaks() > 0;",
+        new: "let has_leaked = |member: &usize| self.nodes[*member].leaks() == usize::MAX;",
         found_by: Lib(
             "cells",
             "a_child_leaked_below_a_canceled_node_spends_the_budget_of_the_top",
