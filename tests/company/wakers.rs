@@ -11,7 +11,7 @@ use perennial::testing::Harness;
 use perennial::{Child, Outcome, Pool};
 use tokio::time::timeout;
 
-use crate::pool::{root_above, up, up_here};
+use crate::pool::{up, up_here};
 use crate::serve::serve;
 
 /// How long a thread waits for another before it says that it hangs.
