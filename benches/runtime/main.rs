@@ -2,8 +2,8 @@
 //!
 //! Each measurement runs in a process of its own, the sides in turn, so that none profits from what
 //! another has warmed or freed. Figures are medians of the rounds; a ratio is the median of the
-//! ratios of the rounds. `-- start --size 100000` measures less, `-- --json FILE` keeps all figures,
-//! and `-- --plot FOLDER` draws them. docs/benchmarks.md has the method and the last figures.
+//! ratios of the rounds. `-- start --size 100000` measures less, `-- --json FILE` keeps all
+//! figures, and `-- --plot FOLDER` draws them.
 
 mod beside;
 mod cancel;

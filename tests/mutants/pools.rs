@@ -25,8 +25,8 @@ pub(crate) const POOLS: &[Mutant] = &[
     Mutant {
         name: "a pool takes children before its declaration is queued",
         file: "src/runtime/pool/cell.rs",
-        old: "        ledger.site = Some(Site { address, shared });\n",
-        new: "        ledger.site = Some(Site { address, shared });\n        ledger.gate = Gate::Open;\n",
+        old: "        ledger.site = Some(Site { address, shared });",
+        new: "        ledger.site = Some(Site { address, shared });ledger.gate = Gate::Open;",
         found_by: Schedules("a_start_races_the_declaration_of_its_pool"),
     },
     Mutant {
