@@ -9,7 +9,7 @@ use crate::tree::event::What;
 use crate::tree::group::Fate;
 use crate::tree::node::Own;
 use crate::tree::options::{Kind, Restart};
-use crate::tree::state::{Down, State, Told};
+use crate::tree::state::{Down, State, Told, Wait};
 
 impl Core {
     /// Tells a node to stop, and all below it.
@@ -137,7 +137,9 @@ impl Core {
     }
 
     pub(super) fn stop_waiting(&mut self, slot: usize, now: Duration) {
-        if self.nodes[slot].options.kind == Kind::Pool {
+        let node = &self.nodes[slot];
+        // One that was ordered up again and waits for what it left was closed before.
+        if node.options.kind == Kind::Pool && node.wait != Wait::Ending {
             // It takes children from its declaration on, and may be told before it starts.
             self.close_pool(slot);
         }

@@ -56,9 +56,14 @@ impl World {
             _ => text.split(' ').next().unwrap_or_default(),
         };
         *self.tally.entry(kind.into()).or_default() += 1;
-        let What::Starting { .. } = event.what else {
-            return Ok(());
-        };
+        match event.what {
+            What::Starting { .. } => self.note_start(event),
+            What::RestartScheduled { .. } => self.note_pool(event),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_start(&mut self, event: &Event) -> Result<(), String> {
         let Place { place, key, .. } = self.places[&event.path.to_string()];
         let choices = self.naive.nodes.get(&key).map(|node| node.choices);
         let choices = choices.ok_or("it is in the naive tree")?;
@@ -68,6 +73,24 @@ impl World {
             return Ok(());
         }
         self.note_incarnation(event.path.clone(), view.id, choices)
+    }
+
+    /// A pool that will start again may be told to stop before it does. It may be gone by now.
+    fn note_pool(&mut self, event: &Event) -> Result<(), String> {
+        let Place { place, key, .. } = self.places[&event.path.to_string()];
+        let node = self.naive.nodes.get(&key);
+        let view = self.core.view(place);
+        let view = view.filter(|view| view.id.incarnation() == event.incarnation);
+        match (node.map(|node| node.choices), view) {
+            (Some(choices), Some(view)) if choices.kind == Kind::Pool => {
+                self.note_incarnation(event.path.clone(), view.id, choices)
+            }
+            (Some(_), Some(_)) => Ok(()),
+            (_, _) => {
+                self.unborn.insert(event.incarnation);
+                Ok(())
+            }
+        }
     }
 
     /// Keeps where a node is; the handle of a pool can be used before the pool starts.
@@ -142,6 +165,9 @@ impl World {
     }
 
     fn asked(&mut self, id: Id) -> Result<(), String> {
+        if self.unborn.remove(&id.incarnation()) {
+            return Ok(());
+        }
         let known = self.find(id)?;
         if known.was_asked {
             return Err(format!("R10: {} is asked twice", known.path));

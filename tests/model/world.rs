@@ -1,7 +1,7 @@
 //! Plays a history to the core and to the naive tree, as the runtime would: facts in batches, the
 //! pass after each batch, the actions after the pass. An incarnation says only what it can say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) naive: Naive,
     pub(crate) laws: Laws,
     pub(crate) incarnations: Vec<Incarnation>,
+    /// Those that were gone before their start was heard of.
+    pub(crate) unborn: BTreeSet<u64>,
     /// When each incarnation of the core last beat.
     pub(crate) beats: BTreeMap<u64, Duration>,
     pub(crate) places: BTreeMap<String, Place>,
@@ -133,6 +135,7 @@ impl World {
             naive: Naive::new(history.settings.clone(), history.root, flaw),
             laws: Laws::default(),
             incarnations: Vec::new(),
+            unborn: BTreeSet::new(),
             places,
             numbers: 0,
             log: Vec::new(),

@@ -42,6 +42,20 @@ pub(crate) fn mutants() -> impl Iterator<Item = &'static Mutant> {
 /// Those of the core and the runtime as a whole.
 const FIRST: &[Mutant] = &[
     Mutant {
+        name: "a pool that was closed is closed again while it waits for what it left",
+        file: "src/tree/tell.rs",
+        old: "node.options.kind == Kind::Pool && node.wait != Wait::Ending",
+        new: "node.options.kind == Kind::Pool && (node.wait != Wait::Ending || true)",
+        found_by: Lib("pools", "a_pool_that_was_ordered_up_again_is_closed_once"),
+    },
+    Mutant {
+        name: "what is rare is dropped with the first of it that is taken",
+        file: "src/tree/rare.rs",
+        old: "if rare.is_nothing() {",
+        new: "if rare.is_nothing() || true {",
+        found_by: Lib("budgets", "a_shared_budget_counts_the_deaths_of_all"),
+    },
+    Mutant {
         name: "an error of what was told to stop is a death",
         file: "src/tree/reading.rs",
         old: "Some(Told::Restart | Told::Group | Told::Parent | Told::Tree) => Reading::Canceled,",

@@ -71,8 +71,8 @@ impl Laws {
     fn see(&mut self, core: &Core, action: Action) {
         match action {
             Action::Start { id, .. } => self.start(core, id),
-            // A pool has no code, but handles that hear it.
-            Action::Ask(id) if self.pools.contains(&id.incarnation) => {}
+            // A pool has no code, but handles that hear it, once.
+            Action::Ask(id) if self.pools.remove(&id.incarnation) => {}
             Action::Ask(id) => {
                 self.turns.check_ask(core, &self.living, id);
                 let living = self.living_mut(id);

@@ -1,6 +1,7 @@
 //! Pools in their smallest form (R13).
 
 use crate::tree::options::{Options, Strategy};
+use crate::tree::orders::OrderKind;
 use crate::tree::state::State;
 use crate::tree::tests::world::{World, delayed, name, plain, pool, temporary};
 
@@ -229,6 +230,17 @@ fn a_stopping_tree_ends_its_pools() {
     );
     world.returns("t");
     assert!(world.core.has_ended());
+}
+
+#[test]
+fn a_pool_that_was_ordered_up_again_is_closed_once() {
+    // R10, R13, R16. It waits for what it left, and was closed before.
+    let mut world = world();
+    world.child_with("pool", "t", temporary());
+    world.ordered("pool", OrderKind::Terminate).unwrap();
+    world.ordered("pool", OrderKind::Start).unwrap();
+    world.stop();
+    assert_eq!(world.state("pool"), State::Canceled);
 }
 
 #[test]
