@@ -89,8 +89,8 @@ pub(crate) const POOLS: &[Mutant] = &[
     Mutant {
         name: "a pool that is stopped before it starts stays open",
         file: "src/tree/tell.rs",
-        old: "        if self.nodes[slot].options.kind == Kind::Pool {\n",
-        new: "        if false {\n",
+        old: "        if node.options.kind == Kind::Pool && node.wait != Wait::Ending {",
+        new: "        if node.options.kind != Kind::Pool && node.wait != Wait::Ending {",
         found_by: Test(
             "pools/groups",
             "a_pool_that_is_stopped_before_it_starts_takes_no_children",
