@@ -24,7 +24,7 @@ pub(crate) fn measure(arguments: &Arguments, sides: &[Side]) -> std::io::Result<
         println!("\n{}", workload.title());
         let mut rows = Vec::new();
         for job in jobs {
-            let measured = run(arguments.rounds, &sides, job);
+            let measured = run(arguments, &sides, job, &rows);
             measured.iter().for_each(print);
             rows.extend(measured);
         }
