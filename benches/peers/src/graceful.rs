@@ -9,7 +9,7 @@ use tokio_graceful_shutdown::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::peer::Peer;
+use crate::peer::{Gone, Peer};
 use crate::stage::{Again, Stage};
 
 /// How long a stop may take.
@@ -67,8 +67,9 @@ impl Peer for Tree {
         }))
     }
 
-    fn fail(&self) {
+    fn fail(&self) -> Result<(), Gone> {
         self.stage.fail();
+        Ok(())
     }
 
     async fn stop(self) {

@@ -8,7 +8,7 @@ use kameo::message::{Context, Message};
 use kameo::supervision::SupervisionStrategy;
 
 use crate::part::{self, Seats};
-use crate::peer::Peer;
+use crate::peer::{Gone, Peer};
 use crate::stage::{Again, Running, Stage};
 
 type Part = part::Part<ActorRef<Child>>;
@@ -108,10 +108,9 @@ impl Peer for Tree {
         Ok(Self { root, seats })
     }
 
-    fn fail(&self) {
-        for child in self.seats.take() {
-            child.tell(Fail).try_send().expect("it waits for this");
-        }
+    fn fail(&self) -> Result<(), Gone> {
+        let mut children = self.seats.take().into_iter();
+        children.try_for_each(|child| child.tell(Fail).try_send().map_err(|_| Gone))
     }
 
     async fn stop(self) {

@@ -24,9 +24,19 @@ pub(crate) trait Peer: Sized + Send + 'static {
         nodes
     }
 
-    /// Tells those to fail that the stage says fail.
-    fn fail(&self);
+    /// Tells those to fail that the stage says fail; an error if one has ended by itself.
+    fn fail(&self) -> Result<(), Gone>;
 
     /// Stops the supervisor with all its children.
     fn stop(self) -> impl Future<Output = ()> + Send;
+}
+
+/// A child that had started was not there any more.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+impl From<Gone> for String {
+    fn from(_: Gone) -> Self {
+        "what has started has ended again by itself".to_owned()
+    }
 }

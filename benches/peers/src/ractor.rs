@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::part::{self, Seats};
-use crate::peer::Peer;
+use crate::peer::{Gone, Peer};
 use crate::stage::{Again, Running, Stage};
 
 pub(crate) type Part = part::Part<ActorRef<Fail>>;
@@ -149,10 +149,9 @@ impl Peer for Tree {
         Self::new(Root::Alone, Part::all(&stage, 1, names.len() - 1)).await
     }
 
-    fn fail(&self) {
-        for child in self.seats.take() {
-            child.cast(Fail).expect("it waits for this");
-        }
+    fn fail(&self) -> Result<(), Gone> {
+        let mut children = self.seats.take().into_iter();
+        children.try_for_each(|child| child.cast(Fail).map_err(|_| Gone))
     }
 
     async fn stop(self) {

@@ -11,7 +11,7 @@ use ractor_supervisor::{
 };
 
 use crate::part::Seats;
-use crate::peer::Peer;
+use crate::peer::{Gone, Peer};
 use crate::ractor::{Child, Fail, Part};
 use crate::stage::Stage;
 
@@ -132,10 +132,9 @@ impl Peer for Tree {
         2
     }
 
-    fn fail(&self) {
-        for child in self.seats.take() {
-            child.cast(Fail).expect("it waits for this");
-        }
+    fn fail(&self) -> Result<(), Gone> {
+        let mut children = self.seats.take().into_iter();
+        children.try_for_each(|child| child.cast(Fail).map_err(|_| Gone))
     }
 
     async fn stop(self) {

@@ -6,7 +6,7 @@ use task_supervisor::{
     CancellationToken, SupervisedTask, SupervisorBuilder, SupervisorHandle, TaskResult,
 };
 
-use crate::peer::Peer;
+use crate::peer::{Gone, Peer};
 use crate::stage::Stage;
 
 pub(crate) struct Tree {
@@ -48,8 +48,9 @@ impl Peer for Tree {
         Err("does not nest".to_owned())
     }
 
-    fn fail(&self) {
+    fn fail(&self) -> Result<(), Gone> {
         self.stage.fail();
+        Ok(())
     }
 
     async fn stop(self) {

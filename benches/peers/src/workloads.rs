@@ -62,7 +62,7 @@ async fn fail<P: Peer>(
     while times < job.times() && began.elapsed() < ENOUGH {
         stage.started.expect(again);
         stage.ended.expect(again);
-        tree.fail();
+        tree.fail()?;
         stage.started.reached().await;
         times += 1;
     }
