@@ -95,14 +95,16 @@ pub(crate) fn run(arguments: &Arguments, sides: &[Side], job: Job, smaller: &[Ro
     let mut rows: Vec<_> = sides.iter().map(row).collect();
     for _ in 0..arguments.rounds {
         let mut first = None;
-        for (side, row) in sides.iter().zip(&mut rows) {
+        for (at, (side, row)) in sides.iter().zip(&mut rows).enumerate() {
             if row.cannot.is_some() {
                 continue;
             }
             match side.measure(job, arguments.limit()) {
                 Ok(figure) => {
-                    let first = *first.get_or_insert(figure);
-                    row.ratios.push(figure.ns / first.ns);
+                    if at == 0 {
+                        first = Some(figure);
+                    }
+                    row.ratios.extend(first.map(|first| figure.ns / first.ns));
                     row.figures.push(figure);
                 }
                 Err(why) => row.cannot = Some(why),
