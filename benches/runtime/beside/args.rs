@@ -1,6 +1,7 @@
 //! What is asked for on the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -19,12 +20,18 @@ pub(crate) struct Arguments {
     /// Only this size.
     #[arg(long)]
     pub(crate) size: Option<usize>,
+    /// No size above this.
+    #[arg(long)]
+    pub(crate) size_max: Option<usize>,
     /// Only this flavour of a runtime: ct or mt.
     #[arg(long)]
     pub(crate) flavour: Option<Flavour>,
     /// Only these sides, besides the floor.
     #[arg(long)]
     pub(crate) side: Vec<String>,
+    /// How many seconds one measurement may take; then it is ended.
+    #[arg(long, default_value_t = 120)]
+    limit: u64,
     /// Keeps all figures in this file.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
@@ -40,6 +47,10 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    pub(crate) const fn limit(&self) -> Duration {
+        Duration::from_secs(self.limit)
+    }
+
     /// What is to be measured, one workload after the other.
     pub(crate) fn jobs(&self) -> impl Iterator<Item = (Workload, Vec<Job>)> {
         let every = clap::ValueEnum::value_variants();
@@ -64,7 +75,9 @@ impl Arguments {
 
     fn sizes(&self, workload: Workload) -> impl Iterator<Item = usize> {
         let sizes = workload.sizes().iter().copied();
-        let one = self.size;
-        sizes.filter(move |size| one.is_none_or(|one| one == *size))
+        let (one, most) = (self.size, self.size_max);
+        sizes
+            .filter(move |size| one.is_none_or(|one| one == *size))
+            .filter(move |size| most.is_none_or(|most| most >= *size))
     }
 }

@@ -2,7 +2,9 @@
 //! profits from what another has warmed or freed.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+use super::args::Arguments;
 use super::figure::Figure;
 use super::plan::Job;
 use super::stats::Spread;
@@ -26,13 +28,19 @@ impl Side {
     }
 
     /// Makes one measurement, or says why that cannot be.
-    fn measure(&self, job: Job) -> Result<Figure, String> {
-        let mut command = Command::new(&self.program[0]);
-        command.args(&self.program[1..]).args(job.words());
+    fn measure(&self, job: Job, limit: Duration) -> Result<Figure, String> {
+        let seconds = limit.as_secs();
+        let mut command = Command::new("timeout");
+        command.args(["--signal=KILL", &seconds.to_string()]);
+        command.args(&self.program).args(job.words());
+        let began = Instant::now();
         let output = command.output();
-        let output = output.map_err(|error| format!("{}: {error}", self.program[0]))?;
+        let output = output.map_err(|error| format!("timeout: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() && began.elapsed() >= limit {
+            return Err(format!("took longer than {seconds} s"));
+        }
         match text.trim().strip_prefix("cannot:") {
             Some(why) => Err(why.trim().to_owned()),
             None if output.status.success() => Figure::parse(&text),
@@ -54,6 +62,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Why this side cannot do this job, if it could not do this smaller one.
+    fn cannot_either(&self, side: &Side, job: Job) -> Option<String> {
+        let is_same = self.side == side.name && self.job.flavour == job.flavour;
+        self.cannot.clone().filter(|_| is_same)
+    }
+
     pub(crate) fn spread(&self, part: impl Fn(&Figure) -> f64) -> Option<Spread> {
         Spread::of(self.figures.iter().map(part))
     }
@@ -68,25 +82,29 @@ impl Row {
 }
 
 /// Measures each side once in each round; the first one is what the others stand beside.
-pub(crate) fn run(rounds: usize, sides: &[Side], job: Job) -> Vec<Row> {
+///
+/// What a side could not do at a smaller size, of which these are the rows, is not tried again.
+pub(crate) fn run(arguments: &Arguments, sides: &[Side], job: Job, smaller: &[Row]) -> Vec<Row> {
     let row = |side: &Side| Row {
         side: side.name.clone(),
         job,
         figures: Vec::new(),
         ratios: Vec::new(),
-        cannot: None,
+        cannot: smaller.iter().find_map(|row| row.cannot_either(side, job)),
     };
     let mut rows: Vec<_> = sides.iter().map(row).collect();
-    for _ in 0..rounds {
+    for _ in 0..arguments.rounds {
         let mut first = None;
-        for (side, row) in sides.iter().zip(&mut rows) {
+        for (at, (side, row)) in sides.iter().zip(&mut rows).enumerate() {
             if row.cannot.is_some() {
                 continue;
             }
-            match side.measure(job) {
+            match side.measure(job, arguments.limit()) {
                 Ok(figure) => {
-                    let first = *first.get_or_insert(figure);
-                    row.ratios.push(figure.ns / first.ns);
+                    if at == 0 {
+                        first = Some(figure);
+                    }
+                    row.ratios.extend(first.map(|first| figure.ns / first.ns));
                     row.figures.push(figure);
                 }
                 Err(why) => row.cannot = Some(why),

@@ -24,7 +24,7 @@ pub(crate) fn measure(arguments: &Arguments, sides: &[Side]) -> std::io::Result<
         println!("\n{}", workload.title());
         let mut rows = Vec::new();
         for job in jobs {
-            let measured = run(arguments.rounds, &sides, job);
+            let measured = run(arguments, &sides, job, &rows);
             measured.iter().for_each(print);
             rows.extend(measured);
         }
@@ -60,15 +60,15 @@ fn figures(row: &Row) -> Option<String> {
     }
     let Spread { low, median, high } = row.ns()?;
     let mut text = format!("{median:>9.0} ns ({low:.0} to {high:.0})");
-    let ratio = row.ratio()?;
-    text += &format!(
-        "  {:>6.2}x ({:.2} to {:.2})",
-        ratio.median, ratio.low, ratio.high
-    );
+    // There is none if the first side has no figures.
+    let ratio = row.ratio();
+    if let Some(Spread { low, median, high }) = ratio {
+        text += &format!("  {median:>6.2}x ({low:.2} to {high:.2})");
+    }
     if workload == Workload::Start {
         text += &format!("  {:>6.0} bytes", row.spread(|figure| figure.bytes)?.median);
     }
-    if row.side == "perennial" {
+    if let Some(ratio) = ratio.filter(|_| row.side == "perennial") {
         text += &verdict(workload.bar(row.job.size)?, ratio.median);
     }
     Some(text)
