@@ -16,8 +16,8 @@ pub(crate) trait Cancel: Clone + Default + Send + Sync + 'static {
 
     fn wait(ear: Self::Ear) -> impl Future<Output = ()> + Send;
 
-    /// Keeps a task, to stop it.
-    fn keep(&self, task: AbortHandle);
+    /// Spawns a task and keeps it, to stop it: none that runs is missed.
+    fn keep(&self, spawn: impl FnOnce() -> AbortHandle);
 
     /// Stops all that are there; those that come are not stopped.
     fn stop(&self);
@@ -36,8 +36,9 @@ impl Cancel for Abort {
         pending()
     }
 
-    fn keep(&self, task: AbortHandle) {
-        self.0.lock().push(task);
+    fn keep(&self, spawn: impl FnOnce() -> AbortHandle) {
+        let mut tasks = self.0.lock();
+        tasks.push(spawn());
     }
 
     fn stop(&self) {
@@ -60,7 +61,9 @@ impl Cancel for Token {
         ear.cancelled().await;
     }
 
-    fn keep(&self, _: AbortHandle) {}
+    fn keep(&self, spawn: impl FnOnce() -> AbortHandle) {
+        drop(spawn());
+    }
 
     fn stop(&self) {
         std::mem::take(&mut *self.0.lock()).cancel();

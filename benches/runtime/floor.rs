@@ -169,9 +169,9 @@ async fn restart<C: Cancel>(job: Job) -> Figure {
 
 async fn group<C: Cancel>(job: Job) -> Figure {
     fall_and_rise(job, Floor::<C>::new(job.size, job.size), |floor| {
-        floor.cancel.keep(floor.spawn_failing(0));
+        floor.cancel.keep(|| floor.spawn_failing(0));
         for index in 1..floor.size {
-            floor.cancel.keep(floor.spawn(index));
+            floor.cancel.keep(|| floor.spawn(index));
         }
     })
     .await
@@ -180,8 +180,9 @@ async fn group<C: Cancel>(job: Job) -> Figure {
 async fn chain<C: Cancel>(job: Job) -> Figure {
     let floor = Floor::<C>::new(job.size, 1);
     fall_and_rise(job, floor, |floor| {
-        let top = floor.spawn_failing_above(floor.size - 1);
-        floor.cancel.keep(top);
+        floor
+            .cancel
+            .keep(|| floor.spawn_failing_above(floor.size - 1));
     })
     .await
 }
@@ -225,12 +226,14 @@ impl<C: Cancel> Link<C> {
         };
         let (guard, ear) = (Guard(depth, self.ended.clone()), self.cancel.ear());
         let cancel = self.cancel.clone();
-        let task = tokio::spawn(async move {
-            let _guard = guard;
-            self.below(depth);
-            C::wait(ear).await;
+        cancel.keep(|| {
+            let task = tokio::spawn(async move {
+                let _guard = guard;
+                self.below(depth);
+                C::wait(ear).await;
+            });
+            task.abort_handle()
         });
-        cancel.keep(task.abort_handle());
     }
 }
 
@@ -256,7 +259,7 @@ async fn stop<C: Cancel>(job: Job) -> Figure {
     for _ in 0..job.times() {
         let mut floor = Floor::<C>::new(job.size, job.size);
         for index in 0..job.size {
-            floor.cancel.keep(floor.spawn(index));
+            floor.cancel.keep(|| floor.spawn(index));
         }
         floor.running.full().await;
         let began = Instant::now();
