@@ -110,7 +110,7 @@ impl Processor {
     /// Runs the tree until it has ended.
     pub(crate) async fn run(mut self) {
         let mut batch = Vec::new();
-        let mut next = self.advance();
+        let mut next = self.advance(self.timer.now());
         while next == Next::Go {
             self.answer();
             self.timer.set(self.core.next_deadline());
@@ -131,8 +131,10 @@ impl Processor {
                 }
             }
             drop(heard);
-            if !self.is_behind(heard_now) {
-                next = self.advance();
+            // One look at the clock for both: what is not late now does not become so in between.
+            let now = self.timer.now();
+            if !self.is_behind(now, heard_now) {
+                next = self.advance(now);
             }
             if heard_now == BATCH {
                 // A flood of messages does not keep the thread from others.
@@ -142,10 +144,9 @@ impl Processor {
     }
 
     /// Whether something is due, and messages are left that were queued when that was found.
-    fn is_behind(&mut self, heard: usize) -> bool {
-        let is_late = self.core.is_late(self.timer.now());
+    fn is_behind(&mut self, now: Duration, heard: usize) -> bool {
         let left = match self.behind.take() {
-            _ if !is_late => 0,
+            _ if !self.core.is_late(now) => 0,
             None => self.inbox.len(),
             // What is counted and not there yet is not waited for.
             Some(_) if heard == 0 => 0,
@@ -155,11 +156,10 @@ impl Processor {
         left > 0
     }
 
-    fn advance(&mut self) -> Next {
+    fn advance(&mut self, now: Duration) -> Next {
         let entries = &mut self.entries;
         let last_beat = |id| entries.last_beat(id);
-        self.core
-            .advance(self.timer.now(), &mut self.rng, last_beat);
+        self.core.advance(now, &mut self.rng, last_beat);
         self.act()
     }
 
