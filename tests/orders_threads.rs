@@ -2,6 +2,8 @@
 
 #[path = "stage/serve.rs"]
 mod serve;
+#[path = "stage/threaded.rs"]
+mod threaded;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,23 +15,7 @@ use perennial::{
     runnable,
 };
 use serve::serve;
-use tokio::runtime::Builder;
-use tokio::time::timeout;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Runs a test on many threads, with a deadline.
-fn on_many<F: Future<Output = ()>>(test: F) {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build();
-    let test = async { timeout(PATIENCE, test).await };
-    runtime
-        .expect("a runtime")
-        .block_on(test)
-        .expect("it hangs");
-}
+use threaded::{PATIENCE, on_many};
 
 /// Waits until the tree has come to rest, and stops it. Nothing of it had to be aborted.
 async fn end(tree: Tree) {

@@ -35,5 +35,7 @@ mod provide;
 mod serve;
 #[path = "pools/templates.rs"]
 mod templates;
+#[path = "stage/threaded.rs"]
+mod threaded;
 #[path = "pools/threads.rs"]
 mod threads;

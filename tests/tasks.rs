@@ -23,5 +23,7 @@ mod serve;
 mod stops;
 #[path = "tasks/streams.rs"]
 mod streams;
+#[path = "stage/threaded.rs"]
+mod threaded;
 #[path = "tasks/threads.rs"]
 mod threads;

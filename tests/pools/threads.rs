@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use perennial::{Backoff, Context, Pool, Restart, StartError, State, runnable};
 use tokio::task::yield_now;
 
-use crate::many::{many, on_many, short};
+use crate::many::{many, short};
 use crate::pool::up_here;
 use crate::serve::serve;
+use crate::threaded::on_many;
 
 #[test]
 fn many_start_children_while_the_pool_drains() {

@@ -1,29 +1,11 @@
-//! Many at once, on a runtime of many threads, in real time.
+//! Many at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use perennial::Context;
-use tokio::runtime::Builder;
 use tokio::task::yield_now;
-use tokio::time::timeout;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Runs a test on many threads, with a deadline.
-pub(crate) fn on_many<F: Future<Output = ()>>(test: F) {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build();
-    let test = async { timeout(PATIENCE, test).await };
-    runtime
-        .expect("a runtime")
-        .block_on(test)
-        .expect("it hangs");
-}
 
 /// Does this on as many tasks as there are numbers, and gives what they gave.
 pub(crate) async fn many<F, T>(tasks: usize, act: impl Fn(usize) -> F) -> Vec<T>

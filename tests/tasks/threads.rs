@@ -10,8 +10,9 @@ use perennial::{Context, Pool, TaskError};
 use tokio::runtime::Builder;
 use tokio::task::{spawn_blocking, yield_now};
 
-use crate::many::{many, on_many, short};
+use crate::many::{many, short};
 use crate::pool::up_here;
+use crate::threaded::on_many;
 
 #[test]
 fn streams_of_tasks_share_a_pool_with_room_for_all() {
