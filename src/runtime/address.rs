@@ -1,10 +1,11 @@
 //! The address of a place: what its handles, its contexts and the processor share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use crate::path::Path;
 use crate::runtime::child::Ended;
-use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::{AtomicU64, OnceLock, Ordering};
 use crate::tree::Place;
 
 /// Where a place is, and how it ended.
@@ -12,7 +13,9 @@ use crate::tree::Place;
 pub(crate) struct Address {
     pub(crate) path: Path,
     /// Set by the processor when it takes the declaration, which is before any question about it.
-    place: OnceLock<Place>,
+    slot: AtomicUsize,
+    /// The number of its first incarnation; 0 until then, as numbers begin with 1.
+    born: AtomicU64,
     /// Set when the place is gone, for handles that outlive it.
     ended: OnceLock<Ended>,
 }
@@ -21,18 +24,22 @@ impl Address {
     pub(crate) fn new(path: Path) -> Arc<Self> {
         Arc::new(Self {
             path,
-            place: OnceLock::new(),
+            slot: AtomicUsize::new(0),
+            born: AtomicU64::new(0),
             ended: OnceLock::new(),
         })
     }
 
     pub(crate) fn place(&self) -> Option<Place> {
-        self.place.get().copied()
+        let born = self.born.load(Ordering::Acquire);
+        let slot = self.slot.load(Ordering::Relaxed);
+        (born != 0).then_some(Place { slot, born })
     }
 
+    /// Only the processor settles an address, once.
     pub(crate) fn settle(&self, place: Place) {
-        // Only the processor settles an address, once.
-        let _ = self.place.set(place);
+        self.slot.store(place.slot, Ordering::Relaxed);
+        self.born.store(place.born, Ordering::Release);
     }
 
     pub(crate) fn ended(&self) -> Option<&Ended> {

@@ -25,9 +25,26 @@ pub(crate) enum Hook {
     Silent,
 }
 
+/// What this thread runs now, and whether a panic was seen in it.
+#[derive(Clone, Copy)]
+struct Watch {
+    hook: Hook,
+    has_seen: bool,
+}
+
 thread_local! {
-    static HOOK: Cell<Hook> = const { Cell::new(Hook::Unsupervised) };
+    static WATCH: Cell<Watch> = const { Cell::new(Watch::new(Hook::Unsupervised)) };
+    // Apart, as it needs a look at whether it is there: it is seldom touched.
     static SEEN: RefCell<Option<Panic>> = const { RefCell::new(None) };
+}
+
+impl Watch {
+    const fn new(hook: Hook) -> Self {
+        Self {
+            hook,
+            has_seen: false,
+        }
+    }
 }
 
 /// Installs the panic hook, once in a process. It chains to the one that was there before it.
@@ -37,7 +54,8 @@ pub(crate) fn install() {
         let previous = take_hook();
         set_hook(Box::new(move |info| {
             // A thread that is being torn down has no supervised code.
-            let hook = HOOK.try_with(Cell::get).unwrap_or(Hook::Unsupervised);
+            let watch = WATCH.try_with(Cell::get);
+            let hook = watch.map_or(Hook::Unsupervised, |watch| watch.hook);
             if hook != Hook::Unsupervised {
                 see(info);
             }
@@ -51,9 +69,24 @@ pub(crate) fn install() {
 fn see(info: &PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string);
     let message = message(info.payload());
-    let panic = Panic::with_backtrace(message, location, Backtrace::capture());
-    // Nor has such a thread a place for what was seen.
-    let _ = SEEN.try_with(|seen| seen.replace(Some(panic)));
+    keep_seen(Panic::with_backtrace(
+        message,
+        location,
+        Backtrace::capture(),
+    ));
+}
+
+fn keep_seen(panic: Panic) {
+    // A thread that is being torn down has no place for what was seen.
+    let _ = SEEN.try_with(|seen| {
+        seen.replace(Some(panic));
+        WATCH.with(|watch| {
+            watch.set(Watch {
+                has_seen: true,
+                ..watch.get()
+            });
+        });
+    });
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -64,11 +97,13 @@ fn message(payload: &(dyn Any + Send)) -> String {
 
 /// Runs supervised code, and catches its panic.
 pub(crate) fn catch<T>(hook: Hook, run: impl FnOnce() -> T) -> Result<T, (Panic, Payload)> {
-    let outer = HOOK.with(|own| own.replace(hook));
-    let outer_seen = SEEN.with(RefCell::take);
+    let outer = WATCH.with(|watch| watch.replace(Watch::new(hook)));
+    let outer_seen = take_seen(outer);
     let result = catch_unwind(AssertUnwindSafe(run));
-    HOOK.with(|own| own.set(outer));
-    let seen = SEEN.with(|seen| seen.replace(outer_seen));
+    let seen = take_seen(WATCH.with(|watch| watch.replace(outer)));
+    if outer_seen.is_some() {
+        SEEN.with(|seen| seen.replace(outer_seen));
+    }
     result.map_err(|payload| {
         let text = message(payload.as_ref());
         // The hook does not see what is resumed, and the code may have caught what it saw.
@@ -77,9 +112,13 @@ pub(crate) fn catch<T>(hook: Hook, run: impl FnOnce() -> T) -> Result<T, (Panic,
     })
 }
 
+fn take_seen(watch: Watch) -> Option<Panic> {
+    watch.has_seen.then(|| SEEN.with(RefCell::take)).flatten()
+}
+
 /// Goes on with a panic that was caught on another thread, with what was seen of it there.
 pub(crate) fn resume(panic: Panic, payload: Payload) -> ! {
-    SEEN.with(|seen| seen.replace(Some(panic)));
+    keep_seen(panic);
     resume_unwind(payload)
 }
 

@@ -195,17 +195,16 @@ impl Core {
         child: Declaration,
     ) -> usize {
         let incarnation = self.next_incarnation();
-        let mut node = Node::new(child.path, child.options, incarnation);
+        let memory = self.recall(parent, child.path.name());
+        let slot = self.insert(
+            Node::new(child.path, child.options, incarnation),
+            Some(parent),
+        );
+        let node = &mut self.nodes[slot];
         node.group = group.into();
-        if let Some(mut memory) = self.recall(parent, node.path.name()) {
-            node.failures = memory.failures;
-            node.last_delay = memory.last_delay;
-            let children = std::mem::take(&mut memory.children);
-            if !children.is_empty() {
-                node.rare_mut().memories = children;
-            }
+        if let Some(memory) = memory {
+            node.remember(memory);
         }
-        let slot = self.insert(node, Some(parent));
         if let Some(group) = group {
             self.groups[group].members.push(slot);
         }

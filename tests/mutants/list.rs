@@ -343,7 +343,7 @@ const FIRST: &[Mutant] = &[
     Mutant {
         name: "the panic of a thread loses its place",
         file: "src/runtime/panics.rs",
-        old: "    SEEN.with(|seen| seen.replace(Some(panic)));\n",
+        old: "    keep_seen(panic);\n",
         new: "    drop(panic);\n",
         found_by: Test("blocking", "a_panic_is_a_death_with_its_place"),
     },

@@ -210,29 +210,22 @@ where
         })
     }
 
-    /// Polls the code; when it is ready, makes its exit of it and drops it.
+    /// Polls the code; when it is ready, makes its exit of it and drops it. All of that is code of
+    /// the user's.
     fn poll_code(self: Pin<&mut Self>, cx: &mut Waking<'_>) -> Ran<Poll<Exit>> {
         let mut this = self.project();
         let Some(incarnation) = &*this.incarnation else {
             return Ran::Abandoned;
         };
-        let (life, scope) = (&incarnation.life, &*this.scope);
-        let ran = match this.stage.as_mut().project() {
-            Staged::Code { code } => match supervise(life, scope, || code.poll(cx)) {
-                Ran::Returned(Poll::Ready(output)) => {
-                    supervise(life, scope, || Poll::Ready(output.into_exit()))
-                }
-                ran => ran.map(|_| Poll::Pending),
-            },
-            Staged::Interposed { run } => supervise(life, scope, || Pin::new(run).poll(cx)),
-            Staged::Call { .. } | Staged::Parked { .. } | Staged::Ended => Ran::Abandoned,
-        };
-        ran.and_then(|polled| match polled {
-            Poll::Pending => Ran::Returned(Poll::Pending),
-            Poll::Ready(exit) => {
-                let dropped = supervise(life, scope, || this.stage.set(Stage::Ended));
-                dropped.map(|()| Poll::Ready(exit))
-            }
+        let life = &incarnation.life;
+        supervise(life, this.scope, || {
+            let exit = match this.stage.as_mut().project() {
+                Staged::Code { code } => ready!(code.poll(cx)).into_exit(),
+                Staged::Interposed { run } => ready!(Pin::new(run).poll(cx)),
+                Staged::Call { .. } | Staged::Parked { .. } | Staged::Ended => Exit::Aborted,
+            };
+            this.stage.set(Stage::Ended);
+            Poll::Ready(exit)
         })
     }
 
