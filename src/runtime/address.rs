@@ -1,11 +1,10 @@
 //! The address of a place: what its handles, its contexts and the processor share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use crate::path::Path;
 use crate::runtime::child::Ended;
-use crate::runtime::sync::{AtomicU64, OnceLock, Ordering};
+use crate::runtime::sync::{AtomicU64, AtomicUsize, OnceLock, Ordering};
 use crate::tree::Place;
 
 /// Where a place is, and how it ended.

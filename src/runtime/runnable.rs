@@ -151,7 +151,7 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_spec(self) -> Spec {
-        runnable(self).into_spec()
+        Spec::plain(Restart::Permanent, Stored::Again(Arc::new(self)))
     }
 }
 
@@ -172,7 +172,7 @@ where
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
     fn into_child(self) -> Spec {
-        once(self).into_child()
+        Spec::plain(Restart::Temporary, Stored::Once(Some(Box::new(self))))
     }
 }
 
@@ -217,6 +217,16 @@ pub(super) struct Chosen {
 }
 
 impl Spec {
+    /// Code without options. Its restart type is the one that its place has by default.
+    fn plain(restart: Restart, stored: Stored) -> Self {
+        Self {
+            options: defaults(restart).clone(),
+            stored,
+            restart: None,
+            claim: None,
+        }
+    }
+
     pub(super) fn new(chosen: Chosen, stored: Stored) -> Self {
         let Chosen {
             options,
@@ -271,17 +281,29 @@ impl fmt::Debug for Spec {
 
 /// Most nodes take the defaults: they share them.
 fn share(options: Options) -> Arc<Options> {
-    static PERMANENT: LazyLock<Arc<Options>> = LazyLock::new(Arc::default);
-    static TEMPORARY: LazyLock<Arc<Options>> = LazyLock::new(|| {
-        Arc::new(Options {
-            restart: Restart::Temporary,
-            ..Options::default()
-        })
-    });
-    let shared = [&*PERMANENT, &*TEMPORARY]
-        .into_iter()
-        .find(|shared| ***shared == options);
-    shared.cloned().unwrap_or_else(|| Arc::new(options))
+    let defaults = defaults(options.restart);
+    if **defaults == options {
+        return defaults.clone();
+    }
+    Arc::new(options)
+}
+
+fn defaults(restart: Restart) -> &'static Arc<Options> {
+    static PERMANENT: LazyLock<Arc<Options>> = LazyLock::new(|| only(Restart::Permanent));
+    static TRANSIENT: LazyLock<Arc<Options>> = LazyLock::new(|| only(Restart::Transient));
+    static TEMPORARY: LazyLock<Arc<Options>> = LazyLock::new(|| only(Restart::Temporary));
+    match restart {
+        Restart::Permanent => &PERMANENT,
+        Restart::Transient => &TRANSIENT,
+        Restart::Temporary => &TEMPORARY,
+    }
+}
+
+fn only(restart: Restart) -> Arc<Options> {
+    Arc::new(Options {
+        restart,
+        ..Options::default()
+    })
 }
 
 /// The code of a node, kept by the processor. What is erased is the spawn, not the future, so that

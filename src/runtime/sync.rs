@@ -30,7 +30,7 @@ pub(crate) use {
     tokio_util::task::AbortOnDropHandle,
 };
 pub(crate) use {
-    std::sync::atomic::{AtomicU64, Ordering},
+    std::sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     tokio::runtime::RuntimeFlavor,
     tokio::sync::broadcast,
 };
