@@ -260,7 +260,7 @@ const FIRST: &[Mutant] = &[
         file: "src/runtime/waits.rs",
         old: "if !self.settled.is_empty() && is_settled() {",
         new: "if !self.settled.is_empty() && (is_settled() || true) {",
-        found_by: Test("harness_waits", "settled_lets_backoffs_pass_and_no_more"),
+        found_by: Test("harness/waits", "settled_lets_backoffs_pass_and_no_more"),
     },
     Mutant {
         name: "the last message of a batch is taken first",
@@ -284,7 +284,7 @@ const FIRST: &[Mutant] = &[
         old: "            pool.forget(address.path.name());\n",
         new: "            let _ = (pool, address);\n",
         found_by: Test(
-            "bad_requests",
+            "promises/bad_requests",
             "a_pool_refuses_more_children_than_are_allowed_until_one_is_forgotten",
         ),
     },
@@ -293,7 +293,10 @@ const FIRST: &[Mutant] = &[
         file: "src/runtime/declare.rs",
         old: "if declared + self.names.children < limit {",
         new: "if declared + self.names.children <= limit {",
-        found_by: Test("bad_requests", "more_children_than_are_allowed_are_refused"),
+        found_by: Test(
+            "promises/bad_requests",
+            "more_children_than_are_allowed_are_refused",
+        ),
     },
     Mutant {
         name: "a timer that is set is not set anew",
@@ -301,7 +304,7 @@ const FIRST: &[Mutant] = &[
         old: "if self.due == due {",
         new: "if self.due.is_some() && due.is_some() {",
         found_by: Test(
-            "origin",
+            "origin/suite",
             "a_parent_restarts_without_waiting_for_the_backoff_of_its_child",
         ),
     },
@@ -311,7 +314,7 @@ const FIRST: &[Mutant] = &[
         old: "        self.ledger().advance(Stage::Asked);\n",
         new: "",
         found_by: Test(
-            "bad_requests",
+            "promises/bad_requests",
             "a_node_that_was_told_to_stop_declares_nothing",
         ),
     },
@@ -360,7 +363,7 @@ const FIRST: &[Mutant] = &[
         old: "let keeps = is_live || view.state == State::Done;",
         new: "let keeps = true;",
         found_by: Test(
-            "published",
+            "promises/published",
             "a_value_is_withdrawn_before_the_rest_of_its_fall_has_ended",
         ),
     },
@@ -385,7 +388,7 @@ const FIRST: &[Mutant] = &[
         old: "if life.ledger().stage == Stage::Returned {",
         new: "if false && life.ledger().stage == Stage::Returned {",
         found_by: Test(
-            "published_gone",
+            "promises/published_gone",
             "who_has_returned_publishes_nothing_before_that_is_heard_either",
         ),
     },
@@ -402,7 +405,7 @@ const FIRST: &[Mutant] = &[
         old: "before != (cell.serial(), cell.is_gone())",
         new: "before.0 != cell.serial()",
         found_by: Test(
-            "published_gone",
+            "promises/published_gone",
             "a_publisher_that_is_down_says_so_until_it_is_started_again",
         ),
     },
@@ -412,7 +415,7 @@ const FIRST: &[Mutant] = &[
         old: "        self.outlook = Outlook::Open;\n",
         new: "",
         found_by: Test(
-            "published_gone",
+            "promises/published_gone",
             "what_is_declared_anew_can_be_waited_for_at_once",
         ),
     },

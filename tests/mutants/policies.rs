@@ -184,7 +184,7 @@ pub(crate) const POLICIES: &[Mutant] = &[
         old: "let seat = seat.filter(|_| !entry.is_replaced);",
         new: "let seat = seat.filter(|_| true);",
         found_by: Test(
-            "replace",
+            "orders/replaced",
             "what_signals_and_what_does_not_replace_each_other",
         ),
     },
@@ -194,7 +194,7 @@ pub(crate) const POLICIES: &[Mutant] = &[
         old: "                self.waits.asked(id);\n",
         new: "",
         found_by: Test(
-            "orders_awaited",
+            "orders/awaited",
             "who_comes_to_fall_with_what_it_ordered_does_not_wait_for_itself",
         ),
     },
