@@ -32,10 +32,17 @@ mod company;
 mod policies;
 #[path = "pools.rs"]
 mod pools;
+#[path = "storms.rs"]
+mod storms;
 
 /// All of them. A change that moves a place moves it here too: `tests/mutants.rs` sees to it.
 pub(crate) fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    let others = [policies::POLICIES, company::COMPANY, pools::POOLS];
+    let others = [
+        policies::POLICIES,
+        company::COMPANY,
+        pools::POOLS,
+        storms::STORMS,
+    ];
     FIRST.iter().chain(others.into_iter().flatten())
 }
 

@@ -9,7 +9,7 @@ mod plan;
 mod plot;
 mod results;
 mod rounds;
-mod stats;
+pub(crate) mod stats;
 mod table;
 
 pub(crate) use args::Arguments;
