@@ -149,6 +149,7 @@ mod adapters;
 mod exit;
 mod name;
 mod path;
+pub mod resource;
 mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
