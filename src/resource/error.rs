@@ -50,6 +50,13 @@ pub enum ReleaseError {
         /// How it returned, if it did.
         source: Arc<Evidence>,
     },
+    /// The release blocks its thread and cannot be aborted. It is waited for no longer; what the
+    /// resource needs is kept until it ends.
+    #[error("the release of {name} took too long and cannot be aborted")]
+    Leaked {
+        /// The resource.
+        name: Cow<'static, str>,
+    },
     /// There was no releaser that ran: what can be done at once was done
     /// ([`Release::release_now`](crate::resource::Release::release_now)).
     #[error("{name} was released without a releaser")]
@@ -68,6 +75,7 @@ impl ReleaseError {
             | Self::Panicked { name, .. }
             | Self::TimedOut { name, .. }
             | Self::CutShort { name, .. }
+            | Self::Leaked { name }
             | Self::NoReleaser { name } => name,
         }
     }
@@ -138,7 +146,6 @@ pub struct StillInUse<T: ?Sized> {
 
 impl<T: ?Sized> StillInUse<T> {
     /// The reference, as it was.
-    #[must_use]
     pub fn into_reference(self) -> Shared<T> {
         self.reference
     }
@@ -212,7 +219,6 @@ pub enum TakeError<T> {
 
 impl<T> TakeError<T> {
     /// The reference, as it was.
-    #[must_use]
     pub fn into_reference(self) -> Shared<T> {
         match self {
             Self::InUse(still) => still.into_reference(),

@@ -143,14 +143,22 @@ impl<T: Release> Generations<T> {
     /// withdrawn. Starting again is the node's business, as for any other: with backoff, and
     /// as its options say.
     #[track_caller]
-    pub fn node<O, S, Opening, Serving, E>(
+    pub fn node<N, O, S, Opening, Serving, E>(
         &self,
         releaser: &Releaser,
-        name: impl Into<Cow<'static, str>>,
+        name: N,
         open: O,
         serve: S,
-    ) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Send + Sync + 'static>
+    ) -> Configured<
+        impl Fn(Context) -> BoxFuture<'static, Exit>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+        + use<T, N, O, S, Opening, Serving, E>,
+    >
     where
+        N: Into<Cow<'static, str>>,
         O: Fn(Context) -> Opening + Clone + Send + Sync + 'static,
         Opening: Future<Output = Result<T, E>> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,

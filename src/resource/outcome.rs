@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::resource::error::{CloseError, ReleaseError};
 use crate::resource::record::Record;
-use crate::{Cause, Child, Evidence, Exit, HealthyError};
+use crate::{Cause, Child, Down, Ended, Evidence, Exit};
 
 /// What became of a resource when one of its references was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,9 +76,17 @@ impl Pending {
     pub(super) async fn outcome(self) -> Result<(), CloseError> {
         let mut errors = Vec::new();
         let mut next = Some(self);
-        while let Some(pending) = next {
-            errors.extend(released(pending.name, pending.child).await.err());
-            next = pending.parent.await.ok();
+        while let Some(Self {
+            name,
+            child,
+            parent,
+        }) = next
+        {
+            let error = released(name, child).await.err();
+            // What has leaked keeps its parent, for nobody knows how long.
+            let has_leaked = matches!(error, Some(ReleaseError::Leaked { .. }));
+            errors.extend(error);
+            next = if has_leaked { None } else { parent.await.ok() };
         }
         CloseError::gather(errors)
     }
@@ -91,15 +99,17 @@ async fn released(
     let Ok(child) = child.await else {
         return Err(ReleaseError::NoReleaser { name });
     };
-    // It never says that it is healthy, so this waits until it is down. To wait for its end would
-    // be to wait for one that has leaked.
-    let evidence = match child.healthy().await {
-        Err(HealthyError::Down { source, .. }) => source,
-        Ok(()) | Err(_) => child.ended().await.evidence,
-    };
-    match evidence {
-        Some(evidence) => judge(name, evidence),
-        None => Err(ReleaseError::NoReleaser { name }),
+    match child.ended().await {
+        Ended {
+            down: Some(Down::Leaked),
+            ..
+        } => Err(ReleaseError::Leaked { name }),
+        Ended {
+            evidence: Some(evidence),
+            ..
+        } => judge(name, evidence),
+        // It never ran.
+        Ended { evidence: None, .. } => Err(ReleaseError::NoReleaser { name }),
     }
 }
 

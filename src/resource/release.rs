@@ -24,7 +24,7 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 ///     type Error = io::Error;
 ///
 ///     async fn release(self) -> io::Result<()> {
-///         tokio::fs::remove_dir_all(self.0).await
+///         tokio::task::spawn_blocking(|| std::fs::remove_dir_all(self.0)).await?
 ///     }
 ///
 ///     fn release_now(self) {

@@ -110,8 +110,9 @@ impl Releaser {
     /// A releaser has one node at a time: another one fails.
     pub fn node(
         &self,
-    ) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Clone + Send + Sync + 'static>
-    {
+    ) -> Configured<
+        impl Fn(Context) -> BoxFuture<'static, Exit> + Clone + Send + Sync + 'static + use<>,
+    > {
         self.node_within(DRAIN_WITHIN)
     }
 
@@ -119,8 +120,9 @@ impl Releaser {
     pub fn node_within(
         &self,
         within: Duration,
-    ) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Clone + Send + Sync + 'static>
-    {
+    ) -> Configured<
+        impl Fn(Context) -> BoxFuture<'static, Exit> + Clone + Send + Sync + 'static + use<>,
+    > {
         let presence = Arc::new(Presence::new(self.door.clone()));
         let code = runnable(move |context| {
             let door = presence.0.clone();
