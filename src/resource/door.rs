@@ -165,10 +165,14 @@ impl Door {
 impl Drop for Serving {
     fn drop(&mut self) {
         let mut way = self.0.way.lock();
-        way.leads = match way.nodes {
+        let next = match way.nodes {
             0 => Leads::Nowhere,
             _ => Leads::Waiting(Vec::new()),
         };
+        let pool = mem::replace(&mut way.leads, next);
+        // Without the lock: it may be the last handle of its tree's.
+        drop(way);
+        drop(pool);
     }
 }
 

@@ -109,7 +109,7 @@ impl<T: ?Sized + 'static> Generations<T> {
         &self,
         context: &Context,
     ) -> impl Future<Output = Result<Shared<T>, GoneError>> + Send + use<T> {
-        self.get_at(Place::in_node(context))
+        self.get_at(Place::here().for_node(context))
     }
 
     fn get_at(
@@ -165,14 +165,16 @@ impl<T: Release> Generations<T> {
         S: Fn(Context, Shared<T>) -> Serving + Clone + Send + Sync + 'static,
         Serving: Future<Output: IntoExit> + Send + 'static,
     {
+        let place = Place::here();
         let (present, releaser, name) = (self.0.clone(), releaser.clone(), name.into());
         let code = runnable(move |context: Context| {
             let (present, releaser, name) = (present.clone(), releaser.clone(), name.clone());
             let (open, serve) = (open.clone(), serve.clone());
+            let place = place.clone().for_node(&context);
             async move {
                 let opened = open(context.clone()).await.map_err(Into::into);
                 let reference = match opened {
-                    Ok(value) => releaser.open(name, value),
+                    Ok(value) => releaser.open_at(place, name, value),
                     Err(error) => return Exit::failed(error),
                 };
                 if let Err(error) = present.publish(&context, reference.downgrade()) {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::resource::error::{CloseError, ReleaseError};
@@ -72,8 +74,13 @@ impl Outlet {
 }
 
 impl Pending {
-    /// Waits until the value is released, and those that it has taken along.
-    pub(super) async fn outcome(self) -> Result<(), CloseError> {
+    /// Waits until the value is released, and those that it has taken along. Boxed, so that the
+    /// closes that are not the last are small.
+    pub(super) fn outcome(self) -> BoxFuture<'static, Result<(), CloseError>> {
+        self.all().boxed()
+    }
+
+    async fn all(self) -> Result<(), CloseError> {
         let mut errors = Vec::new();
         let mut next = Some(self);
         while let Some(Self {

@@ -23,13 +23,10 @@ impl Place {
         }
     }
 
-    /// The line that called, for the node of this context.
-    #[track_caller]
-    pub(super) fn in_node(context: &Context) -> Self {
-        Self {
-            location: Location::caller(),
-            node: Some(context.path().clone()),
-        }
+    /// The same, for the node of this context.
+    pub(super) fn for_node(self, context: &Context) -> Self {
+        let node = Some(context.path().clone());
+        Self { node, ..self }
     }
 
     /// File, line and column.

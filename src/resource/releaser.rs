@@ -135,8 +135,16 @@ impl Releaser {
     /// be unique.
     #[track_caller]
     pub fn open<T: Release>(&self, name: impl Into<Cow<'static, str>>, value: T) -> Shared<T> {
-        let keeps = Keeps::default();
-        self.door.admit(name.into(), value, keeps, Place::here())
+        self.open_at(Place::here(), name.into(), value)
+    }
+
+    pub(super) fn open_at<T: Release>(
+        &self,
+        place: Place,
+        name: Cow<'static, str>,
+        value: T,
+    ) -> Shared<T> {
+        self.door.admit(name, value, Keeps::default(), place)
     }
 
     /// Opens a resource of this incarnation: whoever holds it, the incarnation has not ended before
@@ -154,7 +162,7 @@ impl Releaser {
         value: T,
     ) -> Result<Shared<T>, OwnError> {
         let name = name.into();
-        let (held, place) = (context.hold(name.clone()), Place::in_node(context));
+        let (held, place) = (context.hold(name.clone()), Place::here().for_node(context));
         let (hold, refused) = match held {
             Ok(hold) => (Some(hold), None),
             Err(error) => (None, Some(error)),

@@ -82,7 +82,7 @@ impl<T: ?Sized> Shared<T> {
     /// the way.
     #[track_caller]
     pub fn dup_in(&self, context: &Context) -> Self {
-        self.dup_at(Place::in_node(context))
+        self.dup_at(Place::here().for_node(context))
     }
 
     fn dup_at(&self, place: Place) -> Self {

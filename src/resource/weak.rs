@@ -31,7 +31,7 @@ impl<T: ?Sized> WeakShared<T> {
     /// As [`upgrade`](Self::upgrade), for the node of this context.
     #[track_caller]
     pub fn upgrade_in(&self, context: &Context) -> Option<Shared<T>> {
-        self.upgrade_at(Place::in_node(context))
+        self.upgrade_at(Place::here().for_node(context))
     }
 
     pub(super) fn upgrade_at(&self, place: Place) -> Option<Shared<T>> {

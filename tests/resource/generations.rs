@@ -89,6 +89,12 @@ fn a_resource_that_breaks_is_opened_anew() {
         let snapshot = h.snapshot().await;
         assert_eq!(snapshot.find("root.line").expect("it stands").restarts, 1);
         assert_eq!(line.refs(), 2);
+        let live = releaser.live();
+        let holders = live[0].holders().iter().map(ToString::to_string);
+        let holders: Vec<_> = holders.collect();
+        let is_ours = |place: &String| place.starts_with("tests/resource/generations.rs");
+        assert!(holders.iter().all(is_ours), "{holders:?}");
+        assert!(holders[0].ends_with(" for root.line"), "{holders:?}");
         diary.assert(&["line"]);
         drop(line);
     });
