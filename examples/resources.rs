@@ -3,8 +3,8 @@
 //!
 //! `cargo run --example resources`. Two are temporary files, two are entries of a tar archive. All
 //! keep the directory that they are in, and the entries keep the archive, so that the last close
-//! takes along what nobody needs any more. One file is removed behind the back of its resource: that
-//! release fails, stops none of the others, and is told.
+//! takes along what nobody needs any more. One file is removed behind the back of its resource:
+//! that release fails, stops none of the others, and is told.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -51,7 +51,7 @@ fn gather(releaser: &Releaser) -> io::Result<Vec<Shared<dyn Blob>>> {
     let mut blobs: Vec<Shared<dyn Blob>> = Vec::new();
     for name in ["one.txt", "two.txt"] {
         let file = TemporaryFile::write(&dir, name)?;
-        blobs.push(dir.derive(name, file).project(|file| file));
+        blobs.push(dir.derive(name, file).project::<dyn Blob>(|file| file));
     }
     let archive = dir.derive("archive", Archive::pack(&dir)?);
     for index in 0..2 {
@@ -59,7 +59,7 @@ fn gather(releaser: &Releaser) -> io::Result<Vec<Shared<dyn Blob>>> {
         blobs.push(
             archive
                 .dup()
-                .project(move |archive| &archive.entries[index]),
+                .project::<dyn Blob>(move |archive| &archive.entries[index]),
         );
     }
     fs::remove_file(dir.0.path().join("two.txt"))?;

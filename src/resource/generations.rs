@@ -138,10 +138,10 @@ impl<T: ?Sized + 'static> Generations<T> {
 impl<T: Release> Generations<T> {
     /// Makes the node that opens the resource.
     ///
-    /// `open` opens it, the node is healthy, and `serve` runs with a reference to it, until it finds
-    /// that the resource is broken, which is its error, or is asked to stop. Then the generation is
-    /// withdrawn. Starting again is the node's business, as for any other: with backoff, and
-    /// as its options say.
+    /// `open` opens it, the node is healthy, and `serve` runs with a reference to it, until it
+    /// finds that the resource is broken, which is its error, or is asked to stop. Then the
+    /// generation is withdrawn. Starting again is the node's business, as for any other: with
+    /// backoff, and as its options say.
     #[track_caller]
     pub fn node<N, O, S, Opening, Serving, E>(
         &self,

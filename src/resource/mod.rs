@@ -1,15 +1,15 @@
 //! References that are duplicated and closed, and a value that is released after the last.
 //!
-//! A file, a connection or a process is used by several parts, and has to be released when the last
-//! of them is through with it: not before, once, and so that somebody hears how that went. The rules
-//! are few:
+//! A file, a connection or a process is used by several parts, and has to be released when the
+//! last of them is through with it: not before, once, and so that somebody hears how that went. The
+//! rules are few:
 //!
 //! - Who makes a reference, by [`open`](Releaser::open) or [`dup`](Shared::dup), owns it, and
 //!   closes it or hands it on.
 //! - A function that is lent one (`&Shared<T>`) uses it. To keep the resource beyond the call, it
 //!   takes its own.
-//! - The last close releases, and waits for that. Who drops a reference instead does not hear how it
-//!   went; the tree does.
+//! - The last close releases, and waits for that. Who drops a reference instead does not hear how
+//!   it went; the tree does.
 //!
 //! A value says how it is released: [`Release`]. The release runs in a task of its own, below a
 //! node, the [`Releaser`], which stops after those that use resources. It is not at the mercy of

@@ -39,8 +39,8 @@ pub trait Release: Send + Sync + Sized + 'static {
     /// Releases the value. It runs once, in a task of its own, without a lock, and may use
     /// references of its own, and any other of the crate's calls.
     ///
-    /// The future is dropped when it takes longer than [`release_within`](Self::release_within), and
-    /// what it has of the value with it.
+    /// The future is dropped when it takes longer than [`release_within`](Self::release_within),
+    /// and what it has of the value with it.
     fn release(self) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Releases the value as well as that can be done at once: no

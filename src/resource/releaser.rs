@@ -38,6 +38,10 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(1);
 /// is no node at all, or its place or its tree is gone, a value is released at once
 /// ([`Release::release_now`]).
 ///
+/// The code of a node is kept as long as its place stands, and so is a reference that the code
+/// captured: longer than the releaser waits when the tree stops. So code captures a
+/// [weak](crate::resource::WeakShared) one, or opens for itself.
+///
 /// The handle is cheap to clone, and keeps neither the node nor the tree alive.
 ///
 /// # Examples
@@ -62,15 +66,20 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(1);
 ///     let releaser = Releaser::new();
 ///     ctx.run("releaser", releaser.node())?;
 ///     let store = releaser.open("store", Store);
-///     ctx.run("reader", move |ctx: Context| reader(ctx.clone(), store.dup_in(&ctx)))?;
-///     ctx.done();
+///     let lent = store.downgrade(); // what code captures is weak
+///     ctx.run("reader", move |ctx: Context| reader(ctx.clone(), lent.upgrade_in(&ctx)))?;
+///     ctx.healthy();
+///     ctx.cancelled().await;
+///     store.close().await?; // released, or there is another; or drop it, and do not wait
 ///     Ok(())
 /// }
 ///
-/// async fn reader(ctx: Context, store: Shared<Store>) {
+/// async fn reader(ctx: Context, store: Option<Shared<Store>>) -> anyhow::Result<()> {
+///     let store = store.ok_or_else(|| anyhow::anyhow!("the store is closed"))?;
 ///     ctx.healthy();
 ///     ctx.cancelled().await;
-///     drop(store); // or `store.close().await`, to know how that went
+///     drop(store);
+///     Ok(())
 /// }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), perennial::Failure> {

@@ -7,8 +7,8 @@ use crate::resource::shared::Shared;
 
 /// Keeps references to any resources, and closes them all, the last one first.
 ///
-/// One that fails stops none of the others, and no error is lost. Dropped, it drops them in the same
-/// order.
+/// One that fails stops none of the others, and no error is lost. Dropped, it drops them in the
+/// same order.
 ///
 /// # Examples
 ///

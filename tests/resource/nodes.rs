@@ -263,7 +263,7 @@ fn res_35_what_is_not_released_is_listed_with_its_holders() {
 }
 
 /// A resource with a reference to itself.
-struct Ring(Arc<Mutex<Option<Shared<Ring>>>>);
+struct Ring(Arc<Mutex<Option<Shared<Self>>>>);
 
 impl Release for Ring {
     type Error = &'static str;

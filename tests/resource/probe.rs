@@ -7,6 +7,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use perennial::resource::Release;
 
+use crate::scene::second;
+
 /// How long the release of a probe may take.
 pub(crate) const WITHIN: Duration = Duration::from_secs(30);
 
@@ -87,7 +89,7 @@ impl Release for Probe {
                 panic!("the disk is on fire");
             }
             Way::Hangs => std::future::pending().await,
-            Way::Slow => tokio::time::sleep(Duration::from_secs(1)).await,
+            Way::Slow => second().await,
         }
         self.diary.note(self.name);
         Ok(())

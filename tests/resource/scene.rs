@@ -64,3 +64,8 @@ pub(crate) async fn serve(ctx: Context) {
     ctx.healthy();
     ctx.cancelled().await;
 }
+
+/// Takes a second.
+pub(crate) async fn second() {
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+}

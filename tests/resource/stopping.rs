@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use perennial::resource::{Closed, ReleaseError, Releaser};
+use parking_lot::Mutex;
+use perennial::resource::{Closed, ReleaseError, Releaser, Shared};
 use perennial::testing::Harness;
 use perennial::{Context, Rung, Supervisor, runnable};
 
-use crate::probe::{Diary, Way};
-use crate::scene::{Scene, play, root};
+use crate::probe::{Diary, Probe, Way};
+use crate::scene::{Scene, play, root, serve};
 
 #[test]
 fn res_30_users_stop_first_and_then_what_they_had_is_released() {
@@ -60,6 +61,35 @@ fn res_30_what_is_not_released_in_time_is_named_in_the_report() {
         drop(kept);
         diary.assert(&["kept now"]);
     });
+}
+
+#[test]
+fn a_reference_that_code_captured_outlives_the_releaser_and_is_named() {
+    // L9. The code is kept as long as its place: it should have captured a weak one.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let captured = releaser.open("captured", diary.sound("captured"));
+    let user = Mutex::new(Some(move |ctx: Context| serve_with(ctx, captured.dup())));
+    let root = root(&releaser, move |ctx| {
+        let user = user.lock().take().expect("it is declared once");
+        ctx.run("user", user).map(drop)
+    });
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        let report = h.stop().await.expect("a stop is no failure");
+        let chain = report.stops[0]
+            .evidence
+            .as_ref()
+            .expect("it returned")
+            .chain();
+        let expected = "captured has 1 reference, made at tests/resource/stopping.rs";
+        assert!(chain.contains(expected), "{chain}");
+        diary.assert(&["captured now"]);
+    });
+}
+
+async fn serve_with(ctx: Context, _reference: Shared<Probe>) {
+    serve(ctx).await;
 }
 
 #[test]

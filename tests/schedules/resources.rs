@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use perennial::resource::{CloseExclusiveError, Closed, Release, Releaser, Shared, WeakShared};
 use perennial::{Context, RunError};
 use shuttle::future::{JoinHandle, spawn, yield_now};
@@ -164,11 +165,10 @@ fn each_of_the_others_is_told_another_number() {
     });
 }
 
-/// A root with a releaser, which dies once before that, so that the releaser is declared twice.
-fn root(
-    releaser: &Releaser,
-) -> impl Fn(Context) -> futures::future::BoxFuture<'static, Result<(), RunError>> + Send + Sync + 'static
-{
+type Declared = BoxFuture<'static, Result<(), RunError>>;
+
+/// A root with a releaser.
+fn root(releaser: &Releaser) -> impl Fn(Context) -> Declared + Send + Sync + 'static + use<> {
     let node = releaser.node();
     move |ctx: Context| {
         let declared = ctx.run("releaser", node.clone());
