@@ -107,6 +107,11 @@
 //! sender. They wait for that of its present incarnation, and follow it over restarts:
 //! [`Published`].
 //!
+//! # Resources
+//!
+//! What several parts share and somebody has to release is behind references that are duplicated
+//! and closed one by one: the module [`resource`].
+//!
 //! # Blocking code
 //!
 //! [`blocking`] runs code on a thread of its own; it asks [`Context::is_cancelled`] when to return.
@@ -140,7 +145,7 @@
 //! What the tree promises is written down in `docs/semantics.md`, in laws and rules whose numbers
 //! (L1, R7) the code cites; how it is built and why, in `docs/architecture.md`. To read the code,
 //! take the words first (`name`, `path`, `exit`), then the pure core ([`tree`]), then the
-//! runtime around it, then `adapters` and `testing`, which know the public API only.
+//! runtime around it, then `adapters`, [`resource`] and `testing`, which know the public API only.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -149,6 +154,7 @@ mod adapters;
 mod exit;
 mod name;
 mod path;
+pub mod resource;
 mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;

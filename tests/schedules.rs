@@ -25,6 +25,8 @@ mod owning;
 mod pools;
 #[path = "schedules/publishing.rs"]
 mod publishing;
+#[path = "schedules/resources.rs"]
+mod resources;
 #[path = "schedules/saying.rs"]
 mod saying;
 #[path = "schedules/site.rs"]

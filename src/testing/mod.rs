@@ -91,6 +91,8 @@ mod guides {
     mod from_erlang {}
     #[doc = include_str!("../../docs/guide/patterns.md")]
     mod patterns {}
+    #[doc = include_str!("../../docs/guide/resources.md")]
+    mod resources {}
     #[doc = include_str!("../../docs/guide/testing.md")]
     mod testing {}
 }

@@ -1,0 +1,181 @@
+//! When a release runs, and what it may do.
+
+use std::sync::{Arc, OnceLock};
+
+use perennial::resource::{
+    CloseError, Closed, Release, ReleaseError, Releaser, Shared, WeakShared,
+};
+use perennial::testing::Harness;
+use perennial::{Context, State};
+
+use crate::probe::{Diary, Probe};
+use crate::scene::{Scene, play, play_with, root, serve};
+
+/// A value whose release uses references in every way there is.
+struct Busy {
+    own: Arc<OnceLock<WeakShared<Self>>>,
+    releaser: Releaser,
+    other: Shared<Probe>,
+    diary: Diary,
+}
+
+impl Release for Busy {
+    type Error = CloseError;
+
+    async fn release(self) -> Result<(), CloseError> {
+        let own = self.own.get().expect("it was set");
+        assert!(own.upgrade().is_none(), "it is being released");
+        let second = self.other.dup();
+        self.other.close().await?;
+        let third = self.releaser.open("third", self.diary.sound("third"));
+        let fourth = third.derive("fourth", self.diary.sound("fourth"));
+        third.close().await?;
+        fourth.close().await?;
+        self.diary
+            .note(format!("{} live", self.releaser.live().len()));
+        second.close().await?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_release_may_close_duplicate_derive_and_open() {
+    // L9. No lock is held while it runs, and nothing that it waits for waits for it.
+    play(
+        async |Scene {
+                   releaser, diary, ..
+               }| {
+            let own = Arc::new(OnceLock::new());
+            let busy = Busy {
+                own: own.clone(),
+                releaser: releaser.clone(),
+                other: releaser.open("other", diary.sound("other")),
+                diary: diary.clone(),
+            };
+            let busy = releaser.open("busy", busy);
+            assert!(own.set(busy.downgrade()).is_ok());
+            assert_eq!(busy.close().await.expect("all is sound"), Closed::Released);
+            diary.assert(&["fourth", "third", "2 live", "other"]);
+        },
+    );
+}
+
+#[test]
+fn what_is_given_back_before_the_releaser_has_started_waits_for_it() {
+    // L3. There is a node that will start.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let root = root(&releaser, |_| Ok(()));
+    Harness::run(None, |h| async move {
+        let closing = tokio::spawn(releaser.open("one", diary.sound("one")).close());
+        drop(releaser.open("two", diary.sound("two")));
+        tokio::task::yield_now().await;
+        diary.assert(&[]);
+        h.start(root);
+        h.settled().await;
+        diary.assert(&["two", "one"]);
+        let closed = closing.await.expect("no panic").expect("it is sound");
+        assert_eq!(closed, Closed::Released);
+    });
+}
+
+#[test]
+fn what_is_given_back_while_the_releaser_starts_again_waits_for_it() {
+    // R14. The releases of a releaser that is down are not lost.
+    let declare = |ctx: &Context| ctx.run("other", serve).map(drop);
+    play_with(
+        Releaser::new(),
+        declare,
+        async |Scene { releaser, diary, h }| {
+            let node = h.tree().node("root.releaser");
+            node.terminate().await.expect("it stands");
+            let one = releaser.open("one", diary.sound("one"));
+            let closing = tokio::spawn(one.close());
+            h.settled().await;
+            diary.assert(&[]);
+            node.start().await.expect("it is down");
+            h.settled().await;
+            closing.await.expect("no panic").expect("it is sound");
+            diary.assert(&["one"]);
+        },
+    );
+}
+
+#[test]
+fn without_a_releaser_a_value_is_released_at_once() {
+    // L9. Nobody will come: what can be done is done, and whoever closes is told.
+    Harness::run(None, |_| async move {
+        let (releaser, diary) = (Releaser::new(), Diary::default());
+        let parent = releaser.open("parent", diary.sound("parent"));
+        let child = parent.derive("child", diary.sound("child"));
+        let notes = diary.clone();
+        let hook =
+            child.before_release(move |child: &Probe| notes.note(format!("hook of {child:?}")));
+        drop(parent);
+        let error = child.close().await.expect_err("there is no releaser");
+        let names: Vec<_> = error.errors().iter().map(ReleaseError::name).collect();
+        assert_eq!(names, ["child", "parent"]);
+        assert!(matches!(error.errors()[0], ReleaseError::NoReleaser { .. }));
+        diary.assert(&["hook of child", "child now", "parent now"]);
+        releaser.all_released().expect("all are");
+        drop(hook);
+    });
+}
+
+#[test]
+fn a_node_that_is_never_declared_keeps_nothing_waiting() {
+    // L9. When its code is dropped, nobody will come.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let node = releaser.node();
+    drop(releaser.open("one", diary.sound("one")));
+    diary.assert(&[]);
+    drop(node);
+    diary.assert(&["one now"]);
+}
+
+/// A value whose release at once panics.
+struct Bomb;
+
+impl Release for Bomb {
+    type Error = std::convert::Infallible;
+
+    async fn release(self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn release_now(self) {
+        panic!("it goes off");
+    }
+}
+
+#[test]
+fn a_release_at_once_that_panics_harms_nobody() {
+    // R18. Not the one who drops it, and not what comes after it.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let parent = releaser.open("parent", diary.sound("parent"));
+    let bomb = parent.derive("bomb", Bomb);
+    drop(parent);
+    drop(bomb);
+    diary.assert(&["parent now"]);
+    releaser.all_released().expect("both are");
+}
+
+#[test]
+fn a_releaser_has_one_node_at_a_time() {
+    // L1. The second one fails, and says why.
+    let releaser = Releaser::new();
+    let second = releaser.node().restart(perennial::Restart::Temporary);
+    let root = root(&releaser, move |ctx: &Context| {
+        ctx.run("second", second.clone()).map(drop)
+    });
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        assert_eq!(h.state("root.releaser").await, Some(State::Healthy));
+        assert_eq!(h.state("root.second").await, Some(State::Down));
+        let log = h.log().to_string();
+        assert!(
+            log.contains("the releaser has another node that runs"),
+            "{log}"
+        );
+    });
+}
