@@ -9,7 +9,8 @@ mod plan;
 mod plot;
 mod results;
 mod rounds;
-mod stats;
+mod slope;
+mod spread;
 mod table;
 
 pub(crate) use args::Arguments;
