@@ -13,7 +13,7 @@ mod client;
 mod daemon;
 #[path = "kv/load.rs"]
 mod load;
-#[path = "kv/program.rs"]
+#[path = "../benches/kv/program.rs"]
 mod program;
 #[path = "kv/serving.rs"]
 mod serving;

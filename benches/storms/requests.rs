@@ -2,7 +2,7 @@
 //! all of them leave.
 
 use crate::Plan;
-use crate::beside::stats::Spread;
+use crate::beside::spread::Spread;
 use crate::meter::{Meter, Phase};
 
 /// Makes requests of one kind after the other.

@@ -1,6 +1,6 @@
 //! Rounds of two sides in turn, and what they gave beside each other.
 
-use crate::beside::stats::Spread;
+use crate::beside::spread::Spread;
 
 /// What the floor and the tree gave, in each round.
 #[derive(Debug)]

@@ -23,6 +23,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) idle_timeout: Option<NonZeroU64>,
 
+    /// Serve connections in bare tasks, to see what the pool costs
+    #[arg(long, conflicts_with = "max_connections")]
+    pub(crate) bare_connections: bool,
+
     /// Kill a random part every so many milliseconds
     #[arg(long, value_name = "MS")]
     pub(crate) chaos: Option<NonZeroU64>,

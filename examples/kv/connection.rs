@@ -1,8 +1,9 @@
 //! One client: bytes in, batches to the store, replies out.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use perennial::Context;
+use tokio::net::TcpStream;
 use tracing::debug;
 
 use crate::{
@@ -36,28 +37,29 @@ enum Next {
 }
 
 impl Connection {
-    /// A new connection.
-    pub(crate) fn new(socket: Socket, store: Arc<StoreNode>) -> Self {
-        let reader = RequestReader::new(Limits::default());
-        Self {
-            socket,
-            store,
-            reader,
-        }
-    }
-
-    /// Serves the client until it leaves, or until this is told to stop: then what the store has
-    /// taken is answered, and what comes after it is not read.
+    /// Serves a client, which may be silent for so long, until it leaves or until this is told to
+    /// stop: then what the store has taken is answered, and what comes after it is not read.
     ///
     /// A client that vanishes is no failure of the connection.
-    pub(crate) async fn run(mut self, ctx: Context) {
+    pub(crate) async fn serve(
+        ctx: Context,
+        stream: TcpStream,
+        idle_timeout: Option<Duration>,
+        store: Arc<StoreNode>,
+    ) -> io::Result<()> {
+        let mut connection = Self {
+            socket: Socket::new(stream, idle_timeout)?,
+            store,
+            reader: RequestReader::new(Limits::default()),
+        };
         ctx.healthy();
-        if let Err(error) = self.serve(&ctx).await {
+        if let Err(error) = connection.converse(&ctx).await {
             debug!(path = %ctx.path(), %error, "the connection broke");
         }
+        Ok(())
     }
 
-    async fn serve(&mut self, ctx: &Context) -> io::Result<()> {
+    async fn converse(&mut self, ctx: &Context) -> io::Result<()> {
         while !ctx.is_cancelled() {
             let (commands, mut next) = self.decode();
             if let Some(refusal) = self.answer(commands).await? {

@@ -27,6 +27,7 @@
 mod args;
 mod tree;
 
+mod bare_listener;
 mod connection;
 mod expiry;
 mod keyspace;

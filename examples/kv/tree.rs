@@ -9,18 +9,19 @@ use std::{
 
 use anyhow::Context as _;
 use perennial::{
-    Backoff, Configured, Context, Pool, Supervisor, Template, Tree, accept_tcp, method, periodic,
+    Backoff, Child, Configured, Context, Pool, RunError, Supervisor, Tree, accept_tcp, method,
+    periodic,
 };
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::{
     args::Args,
+    bare_listener::BareListener,
     chaos::Chaos,
     connection::Connection,
     expiry::Expiry,
     keyspace::Keyspace,
     reporter::Reporter,
-    socket::Socket,
     store_node::{SILENCE_MAX, StoreNode},
 };
 
@@ -83,13 +84,12 @@ impl Daemon {
             .max_children(self.args.max_connections as usize)
             .provides()
             .build();
-        let listener = accept_tcp(listener, self.serving(&connections));
         let parts = [
             ctx.run("store", self.part(store.provides()))?,
             ctx.run("expiry", self.part(method(&self.expiry, Expiry::run)))?,
             ctx.run("reporter", self.part(method(&self.reporter, Reporter::run)))?,
-            ctx.run("connections", connections)?,
-            ctx.run("listener", self.part(listener))?,
+            ctx.run("connections", connections.clone())?,
+            self.listen(&ctx, listener, &connections)?,
         ];
         for part in parts {
             part.healthy().await?;
@@ -104,17 +104,23 @@ impl Daemon {
         Ok(())
     }
 
-    /// Serves each connection in a child of the pool.
-    fn serving(&self, connections: &Pool) -> Template<TcpStream> {
+    /// Declares the listener, which serves each connection in a child of the pool, or in none.
+    fn listen(
+        &self,
+        ctx: &Context,
+        listener: TcpListener,
+        connections: &Pool,
+    ) -> Result<Child, RunError> {
         let (store, idle_timeout) = (self.store.clone(), self.args.idle_timeout());
-        connections.template(move |stream| {
+        if self.args.bare_connections {
+            let bare = Arc::new(BareListener::new(listener, idle_timeout, store));
+            return ctx.run("listener", self.part(method(&bare, BareListener::run)));
+        }
+        let connections = connections.template(move |stream| {
             let store = store.clone();
-            async move |ctx: Context| {
-                let socket = Socket::new(stream, idle_timeout)?;
-                Connection::new(socket, store).run(ctx).await;
-                Ok::<(), io::Error>(())
-            }
-        })
+            move |ctx: Context| Connection::serve(ctx, stream, idle_timeout, store)
+        });
+        ctx.run("listener", self.part(accept_tcp(listener, connections)))
     }
 
     /// A part as it is run under chaos or without.

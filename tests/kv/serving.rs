@@ -141,6 +141,21 @@ fn connections_beyond_the_limit_are_closed_until_there_is_room() {
 }
 
 #[test]
+fn bare_connections_are_served_alike_and_are_no_nodes() {
+    // R17. A snapshot shows what the tree has started: a child of the pool, and no bare task.
+    let [pooled, bare] = [[].as_slice(), &["--bare-connections"]].map(|options| {
+        let daemon = Daemon::start(options);
+        let mut client = daemon.connect();
+        assert_eq!(client.ask("INCR count"), Reply::Integer(1));
+        let nodes = daemon.tree().lines().count();
+        assert!(daemon.stop().status.success());
+        assert!(client.is_closed());
+        nodes
+    });
+    assert_eq!(pooled, bare + 1);
+}
+
+#[test]
 fn a_silent_connection_is_closed_when_a_limit_is_set() {
     // R13. Half a request is silence too, once it is followed by nothing.
     let daemon = Daemon::start(&["--idle-timeout", "1"]);

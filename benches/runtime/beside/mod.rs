@@ -9,7 +9,8 @@ mod plan;
 mod plot;
 mod results;
 mod rounds;
-pub(crate) mod stats;
+mod slope;
+pub(crate) mod spread;
 mod table;
 
 pub(crate) use args::Arguments;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::args::Arguments;
 use super::figure::Figure;
 use super::plan::Job;
-use super::stats::Spread;
+use super::spread::Spread;
 
 /// One of those that are measured side by side.
 #[derive(Clone, Debug)]

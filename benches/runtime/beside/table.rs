@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::args::Arguments;
 use super::plan::{Job, Workload};
 use super::rounds::{Row, Side, run};
-use super::stats::{Spread, slope};
+use super::slope::slope;
+use super::spread::Spread;
 use super::{plot, results};
 
 /// Measures what was asked for, and prints it as it comes.

@@ -5,28 +5,30 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The program of the daemon, of the same profile and features as this test.
+/// The program of the daemon, of the same profile and features as this test or bench.
 ///
-/// An example with tests of its own is not built as a program when tests are, so it is built here.
+/// An example is not built as a program when benches are, nor, if it has tests of its own, when
+/// tests are. So it is built here.
 pub(crate) fn path() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let test = env::current_exe().expect("a test is a file");
-        let profile = test.ancestors().nth(2).expect("a test is in PROFILE/deps");
+        let this = env::current_exe().expect("a program is a file");
+        let profile = this.ancestors().nth(2);
+        let profile = profile.expect("tests and benches are in PROFILE/deps");
         if let Some(cargo) = env::var_os("CARGO") {
             build(Command::new(cargo), profile);
         }
         let program = profile.join("examples").join("kv");
         assert!(
             program.is_file(),
-            "{} is missing: run this test with `cargo test`, or `cargo build --example kv` first",
+            "{} is missing: run this with cargo, or `cargo build --example kv` first",
             program.display()
         );
         program
     })
 }
 
-/// Builds the program beside the test; a moment, if there is nothing to build.
+/// Builds the program beside this one; a moment, if there is nothing to build.
 fn build(mut cargo: Command, profile_folder: &Path) {
     let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
         None | Some("debug") => "dev",
@@ -46,9 +48,7 @@ fn build(mut cargo: Command, profile_folder: &Path) {
         }
     }
     let cargo = cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    let output = cargo
-        .output()
-        .expect("whoever started this test has a cargo");
+    let output = cargo.output().expect("whoever started this has a cargo");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
