@@ -131,6 +131,7 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `serde` | snapshots and events can be serialized |
+//! | `store` | the module `store`: a content-addressed store on disk; Unix |
 //! | `testing` | the module `testing`; brings `tokio/test-util` along |
 //!
 //! None is on by default.
@@ -150,6 +151,8 @@ mod exit;
 mod name;
 mod path;
 mod runtime;
+#[cfg(feature = "store")]
+pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tree;
