@@ -20,3 +20,5 @@ mod opening;
 mod processes;
 #[path = "store/scene.rs"]
 mod scene;
+#[path = "store/waiting.rs"]
+mod waiting;

@@ -3,14 +3,15 @@
 use std::error::Error;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
 use futures::future::join_all;
 use perennial::store::{Blob, Digest, DigestError, Limits, PutError};
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, duplex};
+use tokio::runtime::Builder;
 
-use crate::scene::{Scene, filled, put, read};
+use crate::scene::{Scene, count, filled, put, read};
 
 #[tokio::test]
 async fn what_is_put_is_got_whatever_its_size() {
@@ -78,9 +79,7 @@ async fn a_body_comes_in_pieces_of_any_size() {
     let blob = Blob::of(&bytes);
     let sent = bytes.clone();
     let write = async move {
-        tokio::io::AsyncWriteExt::write_all(&mut near, &sent)
-            .await
-            .unwrap();
+        near.write_all(&sent).await.unwrap();
     };
     let (stored, ()) = tokio::join!(scene.store.put_as(blob, far), write);
     assert_eq!(stored.unwrap().blob, blob);
@@ -154,9 +153,7 @@ async fn a_put_that_is_dropped_leaves_nothing() {
     // Half of the body is on disk then.
     let scene = Scene::new().await;
     let (mut near, far) = duplex(1 << 20);
-    tokio::io::AsyncWriteExt::write_all(&mut near, &[1; 600_000])
-        .await
-        .unwrap();
+    near.write_all(&[1; 600_000]).await.unwrap();
     let mut putting = Box::pin(scene.store.put(1_000_000, far));
     while scene.files("incoming").is_empty() {
         let turn = tokio::task::yield_now();
@@ -178,6 +175,40 @@ async fn what_is_stored_is_for_one_user_and_not_to_be_changed() {
     let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(stored.path.as_path()), 0o400);
     assert_eq!(mode(stored.path.parent().unwrap()), 0o700);
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_given_is_an_error_that_names_it() {
+    // Invariant 4: what could not be put may be counted, and what is put always is.
+    let scene = Scene::new().await;
+    let path = scene
+        .directory
+        .path()
+        .join("blobs")
+        .join(Digest::of(b"x").to_string());
+    std::fs::create_dir(&path).unwrap();
+    let error = scene.store.put(1, &b"x"[..]).await.unwrap_err();
+    assert!(
+        matches!(&error, PutError::File(file) if file.path() == path),
+        "{error}"
+    );
+    assert!(scene.files("incoming").is_empty());
+    assert_eq!(count(scene.directory.path()), 1);
+}
+
+#[test]
+fn a_runtime_that_has_stopped_is_an_error() {
+    // Nothing is done, and nobody waits for ever.
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let scene = runtime.block_on(Scene::new());
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    let _inside = handle.enter();
+    let stat = pin!(scene.store.stat());
+    let Poll::Ready(stat) = stat.poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it waits for what has stopped");
+    };
+    assert_eq!(stat.unwrap_err().path(), scene.directory.path());
 }
 
 #[test]
