@@ -136,6 +136,7 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `serde` | snapshots and events can be serialized |
+//! | `store` | the module `store`: a content-addressed store on disk; Unix |
 //! | `testing` | the module `testing`; brings `tokio/test-util` along |
 //!
 //! None is on by default.
@@ -156,6 +157,8 @@ mod name;
 mod path;
 pub mod resource;
 mod runtime;
+#[cfg(feature = "store")]
+pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tree;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::source::{Fault, Kind, Source, Token, starts_with};
 
 /// The modules that are not words.
-const LAYERS: [(&str, u8); 8] = [
+const LAYERS: [(&str, u8); 9] = [
     ("tree", 1),
     ("runtime", 2),
     ("adapters", 3),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, u8); 8] = [
     ("process", 3),
     ("resource", 3),
     ("solver", 3),
+    ("store", 3),
     ("testing", 3),
 ];
 

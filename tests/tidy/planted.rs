@@ -196,17 +196,17 @@ fn a_second_place_that_spawns_is_found() {
     );
     let text = "use tokio::task;\nfn spawn() { std::thread::Builder::new().spawn(x) }
 fn g() { task::spawn_blocking(y) }\nfn h() { set.spawn_on(z) }";
-    let found = shape::spawning(&[home, Source::new("src/runtime/mailbox.rs", text)]);
+    let found = shape::spawning(&[home, Source::new("src/runtime/mailbox.rs", text)], &[]);
     assert_eq!(lines(&found), [3, 4]);
     let kit = "fn f(ctx: Context) { ctx.spawn(x) }\nfn g() { tokio::spawn(y) }";
-    assert_eq!(
-        lines(&shape::spawning(&one("src/process/pty.rs", kit))),
-        [2]
+    let judge = |path, text| lines(&shape::spawning(&one(path, text), &[]));
+    assert_eq!(judge("src/process/pty.rs", kit), [2]);
+    assert_eq!(judge("src/runtime/mailbox.rs", ""), [1]);
+    let excepted = shape::spawning(
+        &one("src/process/pty.rs", kit),
+        &[("src/process/pty.rs", "")],
     );
-    assert_eq!(
-        lines(&shape::spawning(&one("src/runtime/mailbox.rs", ""))),
-        [1]
-    );
+    assert_eq!(lines(&excepted), []);
 }
 
 #[test]

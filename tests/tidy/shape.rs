@@ -187,7 +187,11 @@ fn declared(source: &Source) -> Vec<String> {
 }
 
 /// A task has one owner, so tasks are spawned in one file of the runtime and nowhere else.
-pub(crate) fn spawning(sources: &[Source]) -> Vec<Fault> {
+pub(crate) fn spawning(sources: &[Source], exceptions: Exceptions<'_>) -> Vec<Fault> {
+    except(spawned(sources), sources, exceptions)
+}
+
+fn spawned(sources: &[Source]) -> Vec<Fault> {
     let mut places = Vec::new();
     for source in sources.iter().filter(|source| !source.is_test()) {
         let code = source.parts().code;
