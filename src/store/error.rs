@@ -61,7 +61,7 @@ pub enum OpenError {
     File(#[from] FileError),
 }
 
-/// Why a blob was not put. Nothing of it is in the store.
+/// Why a blob was not put. Nothing of the body is left in the store.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PutError {
