@@ -149,6 +149,8 @@ mod adapters;
 mod exit;
 mod name;
 mod path;
+#[cfg(feature = "process")]
+pub mod process;
 mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
