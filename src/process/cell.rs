@@ -126,13 +126,18 @@ impl Cell {
         }
     }
 
+    /// Whether anybody listens to lines: if not, none need to be made.
+    pub(super) fn is_listened_to(&self) -> bool {
+        let lines = self.lines.lock();
+        lines
+            .as_ref()
+            .is_some_and(|lines| lines.receiver_count() > 0)
+    }
+
     pub(super) fn tell_line(&self, source: Source, text: &str, was_cut: bool) {
-        let Some(lines) = &*self.lines.lock() else {
-            return;
-        };
-        if lines.receiver_count() > 0 {
+        if let Some(lines) = &*self.lines.lock() {
             let text = text.into();
-            // All may have gone since, which is theirs.
+            // All who listened may have gone, which is theirs.
             let _ = lines.send(Line {
                 source,
                 text,

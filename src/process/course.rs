@@ -41,8 +41,6 @@ pub(super) enum Act {
     NameSurvivors,
     /// Close the outputs that somebody else holds open.
     CutOutput,
-    /// All is over.
-    Finish,
 }
 
 #[derive(Debug)]
@@ -191,18 +189,17 @@ impl Course {
 
     /// So many live in the group.
     pub(super) fn looked(&mut self, now: Instant, alive: usize) {
-        match &mut self.stage {
+        match &self.stage {
             Stage::Leaving(_) if alive == 0 => {
                 self.acts.push_back(Act::Reap);
                 self.drain(now);
             }
-            Stage::Leaving(look) => look.again(now),
             Stage::Emptying { .. } if alive == 0 => self.drain(now),
             Stage::Emptying { give_up, .. } if now >= *give_up => {
                 self.acts.push_back(Act::NameSurvivors);
                 self.drain(now);
             }
-            Stage::Emptying { look, .. } => look.again(now),
+            Stage::Leaving(_) | Stage::Emptying { .. } => {}
             Stage::Running | Stage::Draining { .. } | Stage::Gone => {}
         }
     }
@@ -218,25 +215,29 @@ impl Course {
     pub(super) fn output_ended(&mut self) {
         self.outputs -= 1;
         if self.outputs == 0 && matches!(self.stage, Stage::Draining { .. }) {
-            self.finish();
+            self.stage = Stage::Gone;
         }
     }
 
-    /// Does what the time asks for. Too early or too often is harmless.
+    /// Does what the time asks for. Too early or too often is harmless, and after it nothing is due
+    /// at `now` any more.
     pub(super) fn due(&mut self, now: Instant) {
-        let is_due = |stop: &Stop| stop.until.is_some_and(|until| until <= now);
-        match &self.stage {
-            Stage::Running if self.stop.as_ref().is_some_and(is_due) => self.climb(now),
-            Stage::Leaving(_) if self.stop.as_ref().is_some_and(is_due) => self.climb(now),
+        let until = self.stop.as_ref().and_then(|stop| stop.until);
+        let has_rung = until.is_some_and(|until| until <= now);
+        match &mut self.stage {
+            Stage::Running | Stage::Leaving(_) if has_rung => self.climb(now),
             Stage::Leaving(look) | Stage::Emptying { look, .. } if look.at <= now => {
+                look.again(now);
                 self.acts.push_back(Act::Look);
             }
-            Stage::Draining { since } if self.drained(*since) <= now => {
-                self.acts.push_back(Act::CutOutput);
-                self.finish();
+            Stage::Draining { since } => {
+                let since = *since;
+                if self.drained(since) <= now {
+                    self.acts.push_back(Act::CutOutput);
+                    self.stage = Stage::Gone;
+                }
             }
-            Stage::Running | Stage::Leaving(_) | Stage::Emptying { .. } => {}
-            Stage::Draining { .. } | Stage::Gone => {}
+            Stage::Running | Stage::Leaving(_) | Stage::Emptying { .. } | Stage::Gone => {}
         }
     }
 
@@ -290,13 +291,8 @@ impl Course {
     fn drain(&mut self, now: Instant) {
         self.stage = Stage::Draining { since: now };
         if self.outputs == 0 {
-            self.finish();
+            self.stage = Stage::Gone;
         }
-    }
-
-    fn finish(&mut self) {
-        self.stage = Stage::Gone;
-        self.acts.push_back(Act::Finish);
     }
 
     /// When an output is cut that was drained from `since` on.

@@ -92,6 +92,13 @@ pub enum StartError {
     /// This process ignores SIGCHLD, so the system reaps its children unseen.
     #[error("this process ignores SIGCHLD, so no exit can be seen")]
     SigchldIgnored,
+    /// It was started, and somebody else in this process waits for all children and had it before
+    /// we could watch it.
+    #[error("{program} was started, and lost to somebody else who waits for it")]
+    Lost {
+        /// What was asked for.
+        program: String,
+    },
     /// It ended, or closed its ready descriptor, before it was ready.
     #[error("{program} was not ready when it {exit}")]
     NotReady {
@@ -133,6 +140,7 @@ impl StartError {
             | Self::SigchldIgnored => true,
             Self::Exhausted { .. }
             | Self::System { .. }
+            | Self::Lost { .. }
             | Self::NotReady { .. }
             | Self::ReadyTimeout { .. }
             | Self::Dropped { .. } => false,

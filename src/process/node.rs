@@ -93,7 +93,8 @@ impl Startable for Command {
 
 /// One incarnation: the program from its start until nothing of it is left.
 async fn run(context: &Context, command: Arc<Command>) -> Result<(), RunProgramError> {
-    let hold = context.hold(format!("process {}", command.name()))?;
+    let level = super::containment();
+    let hold = context.hold(format!("process {} ({level})", command.name()))?;
     let created = Created::new(command.clone());
     let (told, heard) = (created.lines(), created.lines());
     let process = match created.spawn(Some(hold)).await {

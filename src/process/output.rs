@@ -178,6 +178,12 @@ impl Splitter {
         }
     }
 
+    /// Forgets a line that has begun: nobody listens.
+    pub(super) fn skip(&mut self) {
+        self.begun.clear();
+        self.is_cut = false;
+    }
+
     /// Gives what stands after the last end of a line.
     pub(super) fn finish(&mut self, mut tell: impl FnMut(&str, bool)) {
         if !self.begun.is_empty() || self.is_cut {

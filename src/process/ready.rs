@@ -16,6 +16,9 @@ use super::output::{Heard, Line, Lines};
 /// How long a probe rests after a "not yet".
 const PROBE_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a program may take to end by itself when it has closed its descriptor.
+const ENDING_MAX: Duration = Duration::from_millis(100);
+
 /// What tells that a program is up.
 ///
 /// Each but [`spawned`](Self::spawned) needs a positive sign: a program that ends, or closes its
@@ -126,7 +129,11 @@ impl NotReady {
     /// Stops what is not ready, and says what was wrong.
     pub(super) async fn stop(self, command: &Command, process: &Process) -> StartError {
         let program = command.name();
-        // One that has closed its descriptor may go on, and is of no use.
+        // One that has closed its descriptor is about to end, or goes on and is of no use.
+        if self == Self::Ended {
+            let watch = process.watch();
+            let _ = timeout(ENDING_MAX, watch.exited()).await;
+        }
         let gone = process.stop().await;
         match self {
             Self::Ended => StartError::NotReady {

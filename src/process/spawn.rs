@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::ioctl_fionbio;
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, getsid, pidfd_open};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -136,10 +136,14 @@ fn spawn_in(
     drop(system);
     let terminal = terminal.map(|terminal| terminal.ours);
     let taken = take(command, &mut child, staging, terminal);
-    if taken.is_err() {
-        // Nobody else knows of it. It may have ended by itself.
-        let _ = child.kill();
-        let _ = child.wait();
+    match &taken {
+        // Its number may be a stranger's.
+        Ok(_) | Err(StartError::Lost { .. }) => {}
+        Err(_) => {
+            // Nobody else knows of it. It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
     taken
 }
@@ -153,13 +157,18 @@ fn take(
 ) -> Result<Spawned, StartError> {
     let system_said = |error: io::Error| lookup::judge(command, error);
     let pid = Pid::from_child(child);
-    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| system_said(errno.into()))?;
+    let lost = || StartError::Lost {
+        program: command.name(),
+    };
+    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| match errno {
+        Errno::SRCH => lost(),
+        errno => system_said(errno.into()),
+    })?;
     let (ready, cgroup) = match staging {
         Some(staging) => staging.wait(command, &pidfd)?,
         None => (None, None),
     };
-    let gone = || io::Error::other("it is not in the system's table");
-    let row = Row::read(pid.as_raw_nonzero().get()).ok_or_else(|| system_said(gone()))?;
+    let row = Row::read(pid.as_raw_nonzero().get()).ok_or_else(lost)?;
     let session = match terminal {
         Some(_) => row.pid,
         None => getsid(None).map_or(row.session, |own| own.as_raw_nonzero().get()),

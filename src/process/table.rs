@@ -44,8 +44,8 @@ impl ProcessId {
         Row::read(self.pid).is_some_and(|row| row.id() == self && row.is_alive())
     }
 
-    /// Kills the process, and nobody who has its number by now.
-    pub(super) fn kill(self) {
+    /// Sends the process a signal, and nobody who has its number by now.
+    pub(super) fn send(self, signal: Signal) {
         let Some(pid) = Pid::from_raw(self.pid) else {
             return;
         };
@@ -54,8 +54,13 @@ impl ProcessId {
         };
         // The descriptor pins whom we look at now, so nobody else can come between.
         if Row::read(self.pid).is_some_and(|row| row.id() == self) {
-            let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+            let _ = pidfd_send_signal(&pidfd, signal);
         }
+    }
+
+    /// Kills the process, and nobody else.
+    pub(super) fn kill(self) {
+        self.send(Signal::KILL);
     }
 }
 

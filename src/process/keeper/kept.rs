@@ -20,7 +20,7 @@ use crate::process::guard;
 use crate::process::ladder::Rung;
 use crate::process::output::{Source, Splitter};
 use crate::process::signal::Signal;
-use crate::process::table::{ProcessId, Table, descendants};
+use crate::process::table::{ProcessId, Row, Table, descendants};
 
 /// Our ends of a program's pipes, or those of its terminal.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ pub(in crate::process) struct Kept {
     survivors: Vec<ProcessId>,
     output_cut: bool,
     /// Let go when all is over.
-    _hold: Option<Hold>,
+    hold: Option<Hold>,
 }
 
 /// Who a program is to the system.
@@ -102,7 +102,7 @@ impl Kept {
             leavers: Vec::new(),
             survivors: Vec::new(),
             output_cut: false,
-            _hold: hold,
+            hold,
         }
     }
 
@@ -169,7 +169,6 @@ impl Kept {
                 Act::Look => looks = true,
                 Act::NameSurvivors => self.survivors = self.members(&Table::read()),
                 Act::CutOutput => self.cut_output(poller),
-                Act::Finish => self.finish(poller),
             }
         }
         looks
@@ -222,12 +221,28 @@ impl Kept {
 
     fn take_rung(&mut self, rung: Rung) {
         if self.scope == Scope::Group {
-            self.note_leavers();
-        }
-        if rung == Rung::Kill {
-            self.kill_cgroup();
+            match (&self.cgroup, rung) {
+                (Some(cgroup), Rung::Kill) => cgroup.kill(),
+                (Some(cgroup), Rung::Signal(signal)) => self.signal_leavers(cgroup, signal),
+                (Some(_), Rung::SignalLeader(_) | Rung::CloseStdin) => {}
+                (None, _) => self.note_leavers(),
+            }
         }
         let _ = self.cell.with_grip(|grip| grip.take_rung(rung));
+    }
+
+    /// Signals who has left the group and could not leave the cgroup.
+    fn signal_leavers(&self, cgroup: &Cgroup, signal: Signal) {
+        let Some(system) = signal.to_system() else {
+            return;
+        };
+        for member in cgroup.members() {
+            let row = Row::read(member.number());
+            if row.is_some_and(|row| row.group != self.id.number()) {
+                member.send(system);
+                member.send(rustix::process::Signal::CONT);
+            }
+        }
     }
 
     /// Notes who descends from the leader and is no longer in its group: the signal misses them.
@@ -295,7 +310,11 @@ impl Kept {
         let cell = &self.cell;
         recorder(cell, source).record(bytes);
         let splitter = &mut self.lines[source as usize];
-        splitter.push(bytes, |line, cut| cell.tell_line(source, line, cut));
+        if cell.is_listened_to() {
+            splitter.push(bytes, |line, cut| cell.tell_line(source, line, cut));
+        } else {
+            splitter.skip();
+        }
     }
 
     fn end_line(&mut self, source: Source) {
@@ -384,9 +403,9 @@ impl Kept {
         self.end_line(Source::Stderr);
     }
 
-    fn finish(&mut self, poller: &Poller) {
+    /// Closes what is ours, says that all is gone, and then lets go of who waits for that.
+    pub(super) fn end(mut self, poller: &Poller) {
         self.close_stdin(poller);
-        self.pipes = Pipes::default();
         if let Some(cgroup) = self.cgroup.take() {
             cgroup.remove();
         }
@@ -394,13 +413,17 @@ impl Kept {
         let exit = self.cell.exit();
         let leavers = self.leavers.drain(..).filter(|id| id.is_alive());
         self.survivors.extend(leavers);
-        self.cell.gone(Gone {
+        let gone = Gone {
             exit: exit.expect("a course ends after the leader"),
             rungs,
             took,
             survivors: std::mem::take(&mut self.survivors),
             output_cut: self.output_cut,
-        });
+        };
+        let (cell, hold) = (self.cell.clone(), self.hold.take());
+        drop(self);
+        cell.gone(gone);
+        drop(hold);
     }
 }
 

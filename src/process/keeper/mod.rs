@@ -183,7 +183,8 @@ impl Keeping {
             after.map(|due| self.dues.insert((due, key)));
         }
         if kept.is_over() {
-            self.kept.remove(&key);
+            let kept = self.kept.remove(&key);
+            kept.expect("it was found above").end(&self.poller);
         }
     }
 }
