@@ -130,6 +130,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
+//! | `process` | the module `process`: programs of the operating system as nodes; Linux |
 //! | `serde` | snapshots and events can be serialized |
 //! | `testing` | the module `testing`; brings `tokio/test-util` along |
 //!

@@ -1,7 +1,7 @@
 //! The course of a program as tables: what is done, and when.
 
-use super::super::signal::Signal;
 use super::*;
+use crate::process::Signal;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -27,7 +27,7 @@ impl World {
     }
 
     /// Goes to the next time that the course named, and returns how far it is from the start.
-    fn to_next_due(&mut self) -> Option<Duration> {
+    fn skip_to_due(&mut self) -> Option<Duration> {
         self.now = self.course.next_due()?;
         self.course.due(self.now);
         let next = self.course.next_due();
@@ -63,9 +63,9 @@ fn a_program_that_heeds_nothing_is_taken_up_the_whole_ladder() {
     let mut world = World::new(Scope::Group, &polite(), 0);
     world.stop(None);
     assert_eq!(world.acts(), [Act::Rung(Rung::CloseStdin)]);
-    assert_eq!(world.to_next_due(), Some(SECOND));
+    assert_eq!(world.skip_to_due(), Some(SECOND));
     assert_eq!(world.acts(), [Act::Rung(Rung::Signal(Signal::TERM))]);
-    assert_eq!(world.to_next_due(), Some(3 * SECOND));
+    assert_eq!(world.skip_to_due(), Some(3 * SECOND));
     assert_eq!(world.acts(), [Act::Rung(Rung::Kill)]);
     assert_eq!(world.course.next_due(), None);
     world.exited();
@@ -83,8 +83,8 @@ fn a_deadline_squeezes_all_rungs_alike() {
     // L9, R10. Each keeps its share, so the last is not the one that pays.
     let mut world = World::new(Scope::Group, &polite(), 0);
     world.stop(Some(Duration::from_millis(300)));
-    assert_eq!(world.to_next_due(), Some(Duration::from_millis(100)));
-    assert_eq!(world.to_next_due(), Some(Duration::from_millis(300)));
+    assert_eq!(world.skip_to_due(), Some(Duration::from_millis(100)));
+    assert_eq!(world.skip_to_due(), Some(Duration::from_millis(300)));
     let acts = world.acts();
     assert_eq!(acts.last(), Some(&Act::Rung(Rung::Kill)), "{acts:?}");
 }
@@ -97,8 +97,8 @@ fn of_two_deadlines_the_tighter_holds() {
     world.stop(Some(Duration::from_millis(30)));
     world.stop(Some(200 * SECOND));
     world.stop(None);
-    assert_eq!(world.to_next_due(), Some(Duration::from_millis(10)));
-    assert_eq!(world.to_next_due(), Some(Duration::from_millis(30)));
+    assert_eq!(world.skip_to_due(), Some(Duration::from_millis(10)));
+    assert_eq!(world.skip_to_due(), Some(Duration::from_millis(30)));
     assert_eq!(world.acts().last(), Some(&Act::Rung(Rung::Kill)));
 }
 
@@ -127,7 +127,7 @@ fn what_a_crashed_leader_leaves_is_killed_before_it_is_reaped() {
     assert_eq!(world.acts(), [Act::Sweep, Act::Reap, Act::Look]);
     for after in [1, 3, 7] {
         world.course.looked(world.now, 2);
-        assert_eq!(world.to_next_due(), Some(Duration::from_millis(after)));
+        assert_eq!(world.skip_to_due(), Some(Duration::from_millis(after)));
         assert_eq!(world.acts(), [Act::Look]);
     }
     world.course.looked(world.now, 0);
@@ -143,7 +143,7 @@ fn what_a_stopped_leader_leaves_has_the_rest_of_the_ladder() {
     world.exited();
     assert_eq!(world.acts(), [Act::Rung(Rung::CloseStdin), Act::Look]);
     let mut rungs = Vec::new();
-    while let Some(after) = world.to_next_due() {
+    while let Some(after) = world.skip_to_due() {
         rungs.extend(world.acts().into_iter().map(|act| (act, after)));
         if rungs.iter().any(|(act, _)| *act == Act::Sweep) {
             break;
@@ -163,7 +163,7 @@ fn what_cannot_be_killed_is_named_and_not_waited_for() {
     world.exited();
     world.acts();
     while !world.course.is_over() {
-        let after = world.to_next_due().expect("it comes to an end");
+        let after = world.skip_to_due().expect("it comes to an end");
         assert!(after <= EMPTY_MAX + PAUSE.1);
         world.course.looked(world.now, 1);
     }
@@ -179,7 +179,7 @@ fn an_output_that_a_stranger_holds_is_read_until_it_is_silent() {
     assert_eq!(world.acts(), [Act::Reap]);
     world.now += IDLE_MAX / 2;
     world.course.output_moved(world.now);
-    assert_eq!(world.to_next_due(), Some(IDLE_MAX / 2 + IDLE_MAX));
+    assert_eq!(world.skip_to_due(), Some(IDLE_MAX / 2 + IDLE_MAX));
     assert_eq!(world.acts(), [Act::CutOutput]);
 
     let mut world = World::new(Scope::Leader, &polite(), 1);

@@ -63,6 +63,18 @@ impl Created {
     /// # Cancel safety
     ///
     /// If it is dropped, the program is killed if it was started, and its watches tell.
+    ///
+    /// # Examples
+    ///
+    /// A program starts once: there is no second start that could fail.
+    ///
+    /// ```compile_fail,E0382
+    /// # async fn twice() {
+    /// let created = perennial::process::Command::new("true").create();
+    /// let first = created.start().await;
+    /// let second = created.start().await;
+    /// # }
+    /// ```
     pub async fn start(self) -> Result<Process, StartError> {
         let (command, lines) = (self.command.clone(), self.lines());
         let process = self.spawn(None).await?;

@@ -8,6 +8,8 @@ use perennial::{
     Supervisor, Tree, runnable,
 };
 
+use rustix::process::{Pid, Signal as System, kill_process};
+
 use crate::common::{alone, is_alive, sh, until};
 
 const SOON: Duration = Duration::from_millis(100);
@@ -120,7 +122,7 @@ fn an_incarnation_has_not_ended_before_its_group_has() {
         for _ in 0..10 {
             let process = processes.next().await.unwrap();
             // The leader alone: the grandchild still has the lock.
-            nix_kill(process.id().pid());
+            kill_one(process.id().pid());
         }
         processes.next().await.unwrap();
         assert!(!last_exit(&tree, "root.holder").await.contains("code 17"));
@@ -130,10 +132,9 @@ fn an_incarnation_has_not_ended_before_its_group_has() {
     });
 }
 
-fn nix_kill(pid: u32) {
-    let pid = i32::try_from(pid).unwrap();
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+fn kill_one(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    kill_process(pid.expect("it is one"), System::KILL).expect("it is ours");
 }
 
 #[test]
@@ -333,7 +334,7 @@ fn c1_a_stop_leaves_no_grandchild() {
 
 /// Who naps for that long.
 fn naps() -> Vec<i32> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let entries = std::fs::read_dir("/proc").expect("it is there").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let naps = pids.filter(|pid| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -357,7 +358,7 @@ fn a_hundred_programs_that_are_killed_at_once_are_all_back() {
         let before = crate::common::children();
         assert_eq!(before.len(), 100);
         for pid in &before {
-            nix_kill(pid.unsigned_abs());
+            kill_one(pid.unsigned_abs());
         }
         until("all are others", || {
             let now = crate::common::children();

@@ -16,9 +16,9 @@ async fn refused(command: Command) -> StartError {
 /// A file of this content, that may be run or not.
 fn file(folder: &TempDir, name: &str, content: &str, mode: u32) -> String {
     let path = folder.path().join(name);
-    fs::write(&path, content).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    path.to_str().unwrap().to_owned()
+    fs::write(&path, content).expect("the folder is ours");
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("the file is ours");
+    path.to_str().expect("it is text").to_owned()
 }
 
 #[test]

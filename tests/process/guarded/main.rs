@@ -4,6 +4,11 @@
 //! `guard()` has to be first in `main`, so this has a `main` of its own. The owners that are killed
 //! are this binary once more, in another role.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests, though none has the attribute"
+)]
+
 #[path = "../common.rs"]
 mod common;
 mod matrix;
