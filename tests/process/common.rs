@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 
 use perennial::process::{Command, Process};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How long anything may take that is expected to happen: far longer than it does.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a whole test may take.
+const HANGS_AFTER: Duration = Duration::from_secs(120);
 
 /// Runs a test while no other does, and sees that it leaves no child, no zombie and no descriptor.
 pub(crate) fn alone(test: impl AsyncFnOnce()) {
@@ -21,7 +24,8 @@ pub(crate) fn alone(test: impl AsyncFnOnce()) {
         // What is started with the first program stays.
         run("true").await;
         let before = Left::now();
-        test().await;
+        let test = timeout(HANGS_AFTER, test());
+        test.await.expect("the test hangs");
         let mut left = Left::now();
         let is_clean = holds_within(PATIENCE, || {
             left = Left::now();
