@@ -135,6 +135,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
+//! | `process` | the module `process`: programs of the operating system as nodes; Linux |
 //! | `serde` | snapshots and events can be serialized |
 //! | `store` | the module `store`: a content-addressed store on disk; Unix |
 //! | `testing` | the module `testing`; brings `tokio/test-util` along |
@@ -155,6 +156,8 @@ mod adapters;
 mod exit;
 mod name;
 mod path;
+#[cfg(feature = "process")]
+pub mod process;
 pub mod resource;
 mod runtime;
 #[cfg(feature = "store")]

@@ -1,0 +1,93 @@
+//! The owners that are killed, and hosts that are hostile: this binary in other roles.
+
+use std::env;
+use std::io::{Write, stdout};
+use std::time::Duration;
+
+use perennial::process::{self, ExitCause, StartError};
+use tokio::time::sleep;
+
+use crate::common::{runtime, sh, start, up};
+
+const ROLE: &str = "OWNER_ROLE";
+const UNGUARDED: &str = "OWNER_UNGUARDED";
+
+/// The variable by which all that descends from an owner is found.
+pub(crate) const MARK: &str = "OWNER_MARK";
+
+pub(crate) fn is_unguarded() -> bool {
+    env::var_os(UNGUARDED).is_some()
+}
+
+pub(crate) fn role() -> Option<String> {
+    env::var(ROLE).ok()
+}
+
+/// What makes this binary an owner.
+pub(crate) fn variables(role: &str, mark: &str, is_guarded: bool) -> Vec<(String, String)> {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut variables = vec![pair(ROLE, role), pair(MARK, mark)];
+    variables.extend((!is_guarded).then(|| pair(UNGUARDED, "1")));
+    variables
+}
+
+/// A leader with a child, one in a session of its own, and a daemon that has forked twice.
+const FAMILY: &str = "
+    sleep 7001 &
+    setsid sleep 7002 &
+    setsid sh -c 'sleep 7003 & exit' &
+    sleep 0.1
+    echo up
+    while :; do sleep 7000; done";
+
+pub(crate) fn play(role: &str) {
+    let runtime = runtime();
+    match role {
+        "family" => runtime.block_on(async {
+            let _family = up(sh(FAMILY)).await;
+            tell(&format!("up {}", process::containment()));
+            sleep(Duration::from_secs(60)).await;
+        }),
+        "spawning" => runtime.block_on(async {
+            tell("up");
+            let mut all = Vec::new();
+            for _ in 0..200 {
+                all.push(start(sh("sleep 7001 & exec sleep 7000")).await);
+            }
+            sleep(Duration::from_secs(60)).await;
+        }),
+        "ignores-children" => runtime.block_on(async {
+            let started = sh("exit 0").create().start().await;
+            tell(&started.expect_err("no exit could be seen").to_string());
+        }),
+        "reaps-all" => runtime.block_on(reap_all()),
+        other => panic!("there is no role {other}"),
+    }
+}
+
+/// A host that waits for any child gets ours, too.
+async fn reap_all() {
+    std::thread::spawn(|| {
+        loop {
+            let _ = rustix::process::wait(rustix::process::WaitOptions::empty());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    let (mut lost, mut seen) = (0, 0);
+    for _ in 0..20 {
+        let created = sh("exit 5").create();
+        let watch = created.watch();
+        let _started = created.start().await;
+        let gone = watch.gone().await;
+        match gone.exit.cause {
+            ExitCause::Lost(_) | ExitCause::NeverStarted(StartError::Lost { .. }) => lost += 1,
+            _ => seen += usize::from(gone.exit.code() == Some(5)),
+        }
+    }
+    tell(&format!("lost or seen {}", lost + seen));
+}
+
+fn tell(line: &str) {
+    println!("{line}");
+    stdout().flush().expect("somebody reads");
+}
