@@ -13,19 +13,19 @@ use crate::{Plan, bare, tree};
 const START: Bound = Bound {
     what: "allocations of a start",
     most: 9.0,
-    why: "none is left to chance: another one has to be argued for",
+    why: "a task, an incarnation, code, options, path, address, and in a pool a name",
 };
 
 const RESTART: Bound = Bound {
     what: "allocations of a restart",
     most: 7.0,
-    why: "the same",
+    why: "an incarnation, its exit, the evidence of that, a seat, and lists of what falls",
 };
 
 const STOP: Bound = Bound {
     what: "allocations of a stop",
     most: 2.0,
-    why: "the same",
+    why: "the evidence of an exit",
 };
 
 const PEAK: Bound = Bound {

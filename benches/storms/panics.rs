@@ -59,7 +59,7 @@ pub(crate) fn storm(plan: Plan, bounds: &mut Bounds) {
     );
     let size = plan.size;
     table.head(&format!(
-        "{size} children panic: {IN_A_ROW:?} times in a row"
+        "{size} children panic: once, then three times in a row, then once"
     ));
     table.row("a panic, until it runs again", "ns", |storm| storm.ns);
     table.row("  its allocations", "", |storm| storm.allocations);

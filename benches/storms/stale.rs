@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Plan;
 use crate::bounds::{Bound, Bounds};
-use crate::requests::Requests;
+use crate::requests::{Requests, head};
 use crate::tree::{pooled, stop};
 
 const WRONG: Bound = Bound {
@@ -52,15 +52,17 @@ pub(crate) fn storm(plan: Plan, bounds: &mut Bounds) {
     let mut requests = Requests::new(plan);
     let (stale, _) = requests.meter.measure(Stale::new());
     let (gone, _) = requests.meter.measure(Gone::new());
-    requests.head("requests of each kind through what is gone, one after the other");
+    let title = format!("{} stale requests, one after the other", plan.size);
+    head(&title, &["time", "allocations"]);
     ask_bare(&mut requests);
     stale.ask(&mut requests);
     stale.ask_as_incarnation(&mut requests);
     gone.ask(&mut requests);
-    requests.head("requests of each kind through what is gone, all at once");
+    let title = format!("{} stale requests, all at once", plan.size);
+    head(&title, &["time", "allocations", "at the peak"]);
     stale.ask_at_once(&mut requests);
     bounds.check(&WRONG, requests.wrong as f64);
-    bounds.check(&LEFT, requests.left as f64);
+    bounds.check(&LEFT, requests.left);
     bounds.check(&PEAK, requests.peak);
 }
 

@@ -64,11 +64,9 @@ async fn who_fails_at_once_for_ever_yields_before_each_run() {
             if run > before {
                 turns.push(0);
             }
-            turns
-                .iter_mut()
-                .last()
-                .into_iter()
-                .for_each(|last| *last += 1);
+            if let Some(last) = turns.last_mut() {
+                *last += 1;
+            }
         }
         turns
     });
