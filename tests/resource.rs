@@ -23,6 +23,8 @@ mod model;
 mod nodes;
 #[path = "resource/probe.rs"]
 mod probe;
+#[path = "resource/promised.rs"]
+mod promised;
 mod puppet;
 #[path = "resource/references.rs"]
 mod references;

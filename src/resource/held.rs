@@ -14,10 +14,11 @@ use crate::Hold;
 use crate::resource::door::Door;
 use crate::resource::hooks::{Act, Hook, Hooks};
 use crate::resource::outcome::Outlet;
+use crate::resource::parting::{self, Parting};
 use crate::resource::record::Record;
 use crate::resource::release::Release;
 use crate::resource::releasing;
-use crate::resource::shared::{Left, Shared};
+use crate::resource::shared::Shared;
 
 /// What a reference holds on to.
 pub(super) trait Held<T: ?Sized>: Send + Sync {
@@ -29,6 +30,9 @@ pub(super) trait Held<T: ?Sized>: Send + Sync {
 
     /// Gives up one share of the value, and releases it if that was the last.
     fn let_go(self: Arc<Self>);
+
+    /// Whether nobody else has a share, as far as can be seen from `count`, the shares of this.
+    fn is_sole(&self, count: usize) -> bool;
 
     /// Gets the value ready to be released, or gives the share back if there are others.
     fn into_sole(self: Arc<Self>) -> Result<Sole, Arc<dyn Held<T>>>;
@@ -94,6 +98,10 @@ impl<T: Release> Held<T> for Whole<T> {
         }
     }
 
+    fn is_sole(&self, count: usize) -> bool {
+        count == 1
+    }
+
     fn into_sole(self: Arc<Self>) -> Result<Sole, Arc<dyn Held<T>>> {
         let whole = Arc::try_unwrap(self).map_err(|shared| shared as Arc<dyn Held<T>>)?;
         Ok(Box::new(|outlet| {
@@ -146,7 +154,15 @@ impl<T: ?Sized + 'static, U: ?Sized + 'static> Held<U> for Part<T, U> {
         }
     }
 
+    fn is_sole(&self, count: usize) -> bool {
+        count == 1 && self.of.is_sole(Arc::strong_count(&self.of))
+    }
+
     fn into_sole(self: Arc<Self>) -> Result<Sole, Arc<dyn Held<U>>> {
+        // Asked before: a part that was taken apart is another one to its weak references.
+        if !self.is_sole(Arc::strong_count(&self)) {
+            return Err(self);
+        }
         let part_alone = Arc::try_unwrap(self).map_err(|shared| shared as Arc<dyn Held<U>>)?;
         let Self { of, view } = part_alone;
         of.into_sole().map_err(|of| part(of, view))
@@ -172,9 +188,9 @@ impl Drop for Ties {
     fn drop(&mut self) {
         self.door.forget(&self.record);
         drop(self.keeps.hold.take());
-        let left = self.keeps.parent.take().map(Shared::leave);
-        if let (Some(Left::Last(pending)), Some(outlet)) = (left, self.outlet.take()) {
-            outlet.pass_on(pending);
+        if let Some(parent) = self.keeps.parent.take() {
+            let outlet = self.outlet.take();
+            parting::of(Parting { parent, outlet });
         }
     }
 }

@@ -52,12 +52,14 @@ impl<T: ?Sized + 'static> Hooks<T> {
         Hook { table, key }
     }
 
-    /// Runs all of them, each once. The first panic is the result.
-    pub(super) fn run(&self, value: &T) -> Result<(), HookError> {
+    /// Runs all of them, each once. The first panic is the result; each is told at once, for the
+    /// release of that name may not get as far as to return it.
+    pub(super) fn run(&self, name: &str, value: &T) -> Result<(), HookError> {
         let mut result = Ok(());
         while let Some(act) = self.next() {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| act(value))) {
                 let error = HookError::new(payload);
+                tracing::warn!(target: "perennial", name, %error, "the release goes on");
                 result = result.and(Err(error));
             }
         }

@@ -24,6 +24,7 @@ mod held;
 mod hooks;
 mod live;
 mod outcome;
+mod parting;
 mod place;
 mod record;
 mod release;

@@ -38,8 +38,12 @@ pub(super) struct Pending {
     /// The node that releases it; nothing comes if there is none.
     child: oneshot::Receiver<Child>,
     /// The release that begins after this one, if this one takes its parent along.
-    parent: oneshot::Receiver<Self>,
+    parent: Next,
 }
+
+/// Where a pending release hears of the next one.
+#[derive(Debug)]
+struct Next(oneshot::Receiver<Pending>);
 
 /// The two ends between the release of a resource and whoever awaits it.
 pub(super) fn outlet(record: &Record) -> (Outlet, Pending) {
@@ -55,7 +59,7 @@ pub(super) fn outlet(record: &Record) -> (Outlet, Pending) {
         Pending {
             name,
             child,
-            parent,
+            parent: Next(parent),
         },
     )
 }
@@ -93,9 +97,35 @@ impl Pending {
             // What has leaked keeps its parent, for nobody knows how long.
             let has_leaked = matches!(error, Some(ReleaseError::Leaked { .. }));
             errors.extend(error);
-            next = if has_leaked { None } else { parent.await.ok() };
+            next = if has_leaked {
+                None
+            } else {
+                parent.wait().await
+            };
         }
         CloseError::gather(errors)
+    }
+}
+
+impl Next {
+    async fn wait(mut self) -> Option<Pending> {
+        (&mut self.0).await.ok()
+    }
+
+    /// Takes out what has come, and lets nothing more come.
+    fn close(&mut self) -> Option<Pending> {
+        self.0.close();
+        self.0.try_recv().ok()
+    }
+}
+
+impl Drop for Next {
+    /// One after the other: nobody may have heard of a whole chain of releases.
+    fn drop(&mut self) {
+        let mut next = self.close();
+        while let Some(pending) = &mut next {
+            next = pending.parent.close();
+        }
     }
 }
 

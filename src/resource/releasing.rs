@@ -55,7 +55,7 @@ impl<T: Release> Releasing<T> {
         let Some(value) = self.value.take() else {
             return Ok(());
         };
-        let hooked = self.hooks.run(&value);
+        let hooked = self.hooks.run(&self.ties.record.name, &value);
         let released = value.release().await.map_err(Into::into);
         match hooked {
             Ok(()) => released,
@@ -73,9 +73,8 @@ impl<T: Release> Drop for Releasing<T> {
             return;
         };
         let name = &*self.ties.record.name;
-        if let Err(error) = self.hooks.run(&value) {
-            tracing::warn!(target: "perennial", name, %error, "released now");
-        }
+        // Nobody is there to be told but the log.
+        drop(self.hooks.run(name, &value));
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| value.release_now())) {
             // The panic hook has told of it. Dropping the payload might panic again.
             std::mem::forget(payload);

@@ -80,6 +80,9 @@ impl Core {
     /// What a node does about having been told: at once, or when its turn comes.
     fn heed(&mut self, slot: usize, now: Duration, told: Told) {
         match self.nodes[slot].state {
+            State::Waiting if self.starts_below_a_held_one(slot, told) => {
+                self.stop_in_turn(slot, now);
+            }
             State::Waiting => {
                 self.nodes[slot].is_held = false;
                 self.stop_waiting(slot, now);
@@ -134,6 +137,17 @@ impl Core {
             Told::Parent | Told::Tree => self.stop_in_turn(slot, now),
             Told::Significant | Told::Itself => {}
         }
+    }
+
+    /// Whether a node is about to start for the first time below one whose turn to be asked has not
+    /// come: it does start, as one does that is declared a moment later, and is asked with its
+    /// parent (R10). One that would start again does not (L2).
+    fn starts_below_a_held_one(&self, slot: usize, told: Told) -> bool {
+        let node = &self.nodes[slot];
+        let is_first = node.wait == Wait::Queued && node.evidence.is_none();
+        let is_held = |parent: usize| self.nodes[parent].is_held;
+        let is_from_above = matches!(told, Told::Parent | Told::Tree);
+        is_first && is_from_above && node.parent.get().is_some_and(is_held)
     }
 
     pub(super) fn stop_waiting(&mut self, slot: usize, now: Duration) {

@@ -78,6 +78,38 @@ fn a_child_that_is_declared_in_the_batch_that_ends_its_turn_does_not_start() {
 }
 
 #[test]
+fn a_child_that_was_declared_just_before_starts_and_is_asked_with_it() {
+    // R5, R10. As one that is declared just after: what a held node has given out is not lost.
+    for stops_all in [false, true] {
+        let mut world = ready(pool());
+        world.together(|world| {
+            world.child_with("n", "job", temporary());
+            if stops_all {
+                world.stop();
+            } else {
+                world.fails("p");
+            }
+        });
+        assert_eq!(world.state("job"), State::Starting);
+        assert!(!world.laws.living[&world.id("job").incarnation()].is_asked);
+        world.all_return();
+        assert!(!stops_all || world.laws.result.is_some());
+    }
+}
+
+#[test]
+fn a_child_that_was_to_start_again_does_not() {
+    // L2. A pending restart dies with what is told to stop, whether that is asked or not.
+    let mut world = ready(plain());
+    world.child("n", "job");
+    world.together(|world| {
+        world.fails("job");
+        world.fails("p");
+    });
+    assert_ne!(world.state("job"), State::Starting);
+}
+
+#[test]
 fn a_pool_takes_children_while_it_is_held() {
     // R5, R13.
     let mut world = held(pool());
