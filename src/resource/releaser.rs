@@ -34,9 +34,9 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(1);
 /// is asked to stop it waits until all is released, and fails with [`Unreleased`] if that is not so
 /// in time.
 ///
-/// What is given back before the node has started, or while it starts again, waits for it. If there
-/// is no node at all, or its place or its tree is gone, a value is released at once
-/// ([`Release::release_now`]).
+/// What is given back before the node has started, or while it starts again, waits for it; also
+/// while it is down, until it is ordered to start. If there is no node at all, or its place or its
+/// tree is gone, a value is released at once ([`Release::release_now`]).
 ///
 /// The code of a node is kept as long as its place stands, and so is a reference that the code
 /// captured: longer than the releaser waits when the tree stops. So code captures a

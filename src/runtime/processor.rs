@@ -136,7 +136,7 @@ impl Processor {
             if !self.is_behind(now, heard_now) {
                 next = self.advance(now);
             }
-            if heard_now == BATCH {
+            if next == Next::Go && heard_now == BATCH {
                 // A flood of messages does not keep the thread from others.
                 yield_now().await;
             }

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::path::Path;
 use crate::runtime::child::{Ended, Question, has_started};
 use crate::runtime::error::{FirstStartError, HealthyError};
@@ -15,9 +17,9 @@ use crate::tree::{Core, Id, Place, State, View};
 /// Who waits for what. Bounded by the callers that wait.
 #[derive(Default)]
 pub(super) struct Waits {
-    children: HashMap<Place, Vec<Question>>,
+    children: HashMap<Place, Vec<Question>, RandomState>,
     /// Whose orders are waited for, through a context of which incarnation.
-    givers: HashMap<Id, Vec<Place>>,
+    givers: HashMap<Id, Vec<Place>, RandomState>,
     settled: Vec<oneshot::Sender<()>>,
     ready: Vec<oneshot::Sender<()>>,
 }
