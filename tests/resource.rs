@@ -34,6 +34,8 @@ mod releasing;
 mod scene;
 #[path = "resource/scopes.rs"]
 mod scopes;
+#[path = "stage/serve.rs"]
+mod serve;
 #[path = "resource/stopping.rs"]
 mod stopping;
 #[path = "stage/threaded.rs"]

@@ -7,14 +7,9 @@ use parking_lot::Mutex;
 use perennial::{Child, Context, Exit, Published, RunError, Runnable, runnable};
 
 use crate::puppet::Puppet;
+pub(crate) use crate::serve::serve;
 
 pub(crate) const SERVER: &str = "root.server";
-
-/// Serves until it is asked to stop.
-pub(crate) async fn serve(ctx: Context) {
-    ctx.healthy();
-    ctx.cancelled().await;
-}
 
 /// A root that declares this, and serves.
 pub(crate) fn root(

@@ -5,6 +5,7 @@ use perennial::testing::Harness;
 use perennial::{Context, RunError, Runnable, State};
 
 use crate::probe::Diary;
+pub(crate) use crate::serve::serve;
 
 /// Where the nodes of releases stand.
 pub(crate) const RELEASES: &str = "root.releaser.releases";
@@ -57,12 +58,6 @@ pub(crate) fn play_with<Fut: Future<Output = ()>>(
         h.settled().await;
         left.all_released().expect("a leak");
     });
-}
-
-/// Serves until it is asked to stop.
-pub(crate) async fn serve(ctx: Context) {
-    ctx.healthy();
-    ctx.cancelled().await;
 }
 
 /// Takes a second.

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 use perennial::resource::{Closed, ReleaseError, Releaser, Shared};
 use perennial::testing::Harness;
-use perennial::{Context, Rung, Supervisor, runnable};
+use perennial::{Context, Report, Rung, Supervisor, runnable};
 
 use crate::probe::{Diary, Probe, Way};
 use crate::scene::{Scene, play, root, serve};
@@ -55,7 +55,7 @@ fn res_30_what_is_not_released_in_time_is_named_in_the_report() {
             panic!("{report:?}");
         };
         assert_eq!(stop.path.to_string(), "root.releaser");
-        let chain = stop.evidence.as_ref().expect("it returned").chain();
+        let chain = chain_of_first(&report);
         let expected = "not released:\n  kept has 1 reference, made at tests/resource/stopping.rs";
         assert!(chain.contains(expected), "{chain}");
         drop(kept);
@@ -77,15 +77,17 @@ fn a_reference_that_code_captured_outlives_the_releaser_and_is_named() {
         h.start(root);
         h.settled().await;
         let report = h.stop().await.expect("a stop is no failure");
-        let chain = report.stops[0]
-            .evidence
-            .as_ref()
-            .expect("it returned")
-            .chain();
+        let chain = chain_of_first(&report);
         let expected = "captured has 1 reference, made at tests/resource/stopping.rs";
         assert!(chain.contains(expected), "{chain}");
         diary.assert(&["captured now"]);
     });
+}
+
+/// Why the first node stopped that did not stop plainly.
+fn chain_of_first(report: &Report) -> String {
+    let evidence = report.stops[0].evidence.as_ref();
+    evidence.expect("it returned").chain()
 }
 
 async fn serve_with(ctx: Context, _reference: Shared<Probe>) {
