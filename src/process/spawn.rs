@@ -14,10 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::getsid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, getsid, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::tcsetwinsize;
 
@@ -171,7 +172,9 @@ fn take(
     let row = Row::read(pid.as_raw_nonzero().get()).ok_or_else(lost)?;
     let session = match terminal {
         Some(_) => row.pid,
-        None => getsid(None).map_or(row.session, |own| own.as_raw_nonzero().get()),
+        // What the program is born into; it may have made one of its own since. In a namespace ours
+        // may be one from outside: 0, which not all wrappers of this call can bear.
+        None => getsid(None).map_or(row.session, nix::unistd::Pid::as_raw),
     };
     let pipes = ours(child, ready, terminal.as_ref()).map_err(system_said)?;
     Ok(Spawned {

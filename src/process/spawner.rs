@@ -6,6 +6,7 @@
 //! system that hangs holds up it, and no program that runs.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -75,7 +76,12 @@ fn serve(keeper: &Keeper, request: Request) {
         hold,
         reply,
     } = request;
-    let started = match spawn::spawn(&command, key) {
+    let spawned = catch_unwind(AssertUnwindSafe(|| spawn::spawn(&command, key)));
+    let spawned = spawned.unwrap_or_else(|_| {
+        let source = io::Error::other("the thread that starts programs panicked");
+        Err(lookup::judge(&command, source))
+    });
+    let started = match spawned {
         Ok(spawned) => Ok(hand_over(keeper, key, &command, cell, spawned, hold)),
         Err(error) => {
             cell.never_started(error.clone());

@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use perennial::process::{Containment, containment};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Test;
@@ -21,6 +22,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("c3_an_owner_that_is_killed_while_it_starts_programs", c3),
     ("c4_a_guard_that_is_killed_is_replaced", c4),
     ("proc_41_a_host_that_ignores_sigchld_is_refused", proc_41),
+    (
+        "programs_are_started_where_our_session_is_out_of_sight",
+        far_session,
+    ),
     (
         "proc_42_a_host_that_reaps_all_loses_exits_and_hangs_nothing",
         proc_42,
@@ -38,16 +43,16 @@ struct Owner {
 type Names = BTreeSet<String>;
 
 impl Owner {
-    fn start(role: &str, is_guarded: bool, shell: Option<&str>) -> Self {
+    fn start(role: &str, is_guarded: bool, around: &[&str]) -> Self {
         let mark = format!("{role}-{}", std::process::id() as u128 + nanos());
         let exe = std::env::current_exe().expect("we are a file");
-        let mut command = match shell {
-            Some(script) => {
-                let mut command = Command::new("unshare");
-                command.args(["--mount", "sh", "-c", script]).arg(exe);
+        let mut command = match around {
+            [program, args @ ..] => {
+                let mut command = Command::new(program);
+                command.args(args).arg(exe);
                 command
             }
-            None => Command::new(exe),
+            [] => Command::new(exe),
         };
         command.envs(variables(role, &mark, is_guarded));
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
@@ -56,6 +61,10 @@ impl Owner {
     }
 
     fn line(&mut self) -> String {
+        let time = Timespec::try_from(PATIENCE).expect("it is short");
+        let fds = &mut [PollFd::new(self.said.get_ref(), PollFlags::IN)];
+        let ready = poll(fds, Some(&time)).expect("it can be polled");
+        assert!(ready > 0, "the owner says nothing");
         let mut line = String::new();
         self.said.read_line(&mut line).expect("it is text");
         line.trim_end().to_owned()
@@ -127,7 +136,7 @@ const WITHOUT_CGROUP: &str = "
 
 fn c2_unguarded() {
     // What this is all about: SIGKILL leaves no time to do anything.
-    let mut owner = Owner::start("family", false, None);
+    let mut owner = Owner::start("family", false, &[]);
     assert_eq!(owner.line(), "up process group");
     owner.kill();
     sleep(Duration::from_millis(300));
@@ -137,7 +146,9 @@ fn c2_unguarded() {
 fn c2_guard() {
     // The leader, its group and its descendants die; a daemon has left both.
     let has_cgroup = containment() == Containment::Cgroup;
-    let mut owner = Owner::start("family", true, has_cgroup.then_some(WITHOUT_CGROUP));
+    let around = ["unshare", "--mount", "sh", "-c", WITHOUT_CGROUP];
+    let around = if has_cgroup { &around[..] } else { &[] };
+    let mut owner = Owner::start("family", true, around);
     assert_eq!(owner.line(), "up guard");
     owner.kill();
     let took = owner.expect_survivors(&["7003"]);
@@ -149,7 +160,7 @@ fn c2_cgroup() {
         println!("  SKIPPED: this machine gives us no control groups");
         return;
     }
-    let mut owner = Owner::start("family", true, None);
+    let mut owner = Owner::start("family", true, &[]);
     assert_eq!(owner.line(), "up cgroup");
     owner.kill();
     let took = owner.expect_survivors(&[]);
@@ -161,7 +172,7 @@ fn c3() {
     let expects_none = containment() == Containment::Cgroup;
     let mut survivors = 0;
     for round in 0..10 {
-        let mut owner = Owner::start("spawning", true, None);
+        let mut owner = Owner::start("spawning", true, &[]);
         owner.line();
         sleep(Duration::from_micros(3_700 * (round % 10)));
         owner.kill();
@@ -183,7 +194,7 @@ fn c3() {
 }
 
 fn c4() {
-    let mut owner = Owner::start("family", true, None);
+    let mut owner = Owner::start("family", true, &[]);
     let level = owner.line();
     let guard = |owner: &Owner| {
         let marked = owner.marked();
@@ -217,8 +228,26 @@ fn proc_41() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), text);
 }
 
+fn far_session() {
+    // As in a container: the session began outside of the namespace, and its number there is 0.
+    let around = "unshare --map-root-user --pid --fork --kill-child --mount-proc";
+    let around: Vec<_> = around.split(' ').collect();
+    let trial = Command::new(around[0])
+        .args(&around[1..])
+        .arg("true")
+        .output();
+    if !trial.expect("it is installed").status.success() {
+        println!("  SKIPPED: this machine gives us no namespaces");
+        return;
+    }
+    let mut owner = Owner::start("stops-one", false, &around);
+    assert_eq!(owner.line(), "session 0, ended by SIGTERM as told");
+    owner.child.wait().expect("it is ours");
+    owner.expect_survivors(&[]);
+}
+
 fn proc_42() {
-    let mut owner = Owner::start("reaps-all", false, None);
+    let mut owner = Owner::start("reaps-all", false, &[]);
     assert_eq!(owner.line(), "lost or seen 20");
     owner.child.wait().expect("it is ours");
     owner.expect_survivors(&[]);

@@ -60,6 +60,13 @@ pub(crate) fn play(role: &str) {
             let started = sh("exit 0").create().start().await;
             tell(&started.expect_err("no exit could be seen").to_string());
         }),
+        "stops-one" => runtime.block_on(async {
+            let process = up(sh(FAMILY)).await;
+            let stat = std::fs::read_to_string("/proc/self/stat").expect("we run");
+            let session = stat.split(' ').nth(5).expect("it has one").to_owned();
+            let gone = process.stop().await;
+            tell(&format!("session {session}, {}", gone.exit));
+        }),
         "reaps-all" => runtime.block_on(reap_all()),
         other => panic!("there is no role {other}"),
     }
