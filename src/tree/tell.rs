@@ -144,7 +144,7 @@ impl Core {
     /// parent (R10). One that would start again does not (L2).
     fn starts_below_a_held_one(&self, slot: usize, told: Told) -> bool {
         let node = &self.nodes[slot];
-        let is_first = node.wait == Wait::Queued && node.evidence.is_none();
+        let is_first = node.wait == Wait::Queued;
         let is_held = |parent: usize| self.nodes[parent].is_held;
         let is_from_above = matches!(told, Told::Parent | Told::Tree);
         is_first && is_from_above && node.parent.get().is_some_and(is_held)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use perennial::Path;
-use perennial::tree::{Down, OnLeak, Rung, State, Told};
+use perennial::tree::{Down, OnLeak, Rung, State, Told, Wait};
 
 use crate::choices::How;
 use crate::naive::{Flaw, Key, Limits, Naive, Own};
@@ -45,8 +45,10 @@ impl Naive {
     /// The table of states and events.
     fn hear(&mut self, key: Key, now: Duration, told: Told) {
         let is_order = matches!(told, Told::Terminate | Told::Remove);
+        let starts = self.starts_all_the_same(key, told);
         let node = self.at(key);
         match node.state {
+            State::Waiting if starts => self.hold(key),
             State::Waiting => self.stop_waiting(key),
             State::Starting | State::Healthy | State::Finishing => self.stop_in_turn(key, now),
             State::Done | State::Dead | State::Canceled if is_order => {
@@ -67,6 +69,15 @@ impl Naive {
             State::Dead | State::Canceled if told == Told::Tree => node.put_down(Down::Stopped),
             _ => {}
         }
+    }
+
+    /// R5: below a parent that is not asked before its turn, what was declared last starts, as what
+    /// is declared next does.
+    fn starts_all_the_same(&self, key: Key, told: Told) -> bool {
+        let node = &self.nodes[&key];
+        let is_first = node.wait == Wait::Queued && matches!(told, Told::Parent | Told::Tree);
+        let is_held = |parent: Key| self.nodes[&parent].is_held;
+        is_first && node.parent.is_some_and(is_held) && !self.has(Flaw::HeldServeNobody)
     }
 
     /// R5: a temporary node that a fall overtakes is Down, started or not.
