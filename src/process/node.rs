@@ -14,6 +14,7 @@ use super::exit::ExitStatus;
 use super::handle::Process;
 use super::output::{Heard, Line, Lines, Source};
 use super::ready;
+use super::spawn;
 
 /// What a node has beyond its ladder: to be killed, emptied and read to the end.
 const MARGIN: Duration = Duration::from_secs(3);
@@ -93,7 +94,7 @@ impl Startable for Command {
 
 /// One incarnation: the program from its start until nothing of it is left.
 async fn run(context: &Context, command: Arc<Command>) -> Result<(), RunProgramError> {
-    let level = super::containment();
+    let level = spawn::level(&command);
     let hold = context.hold(format!("process {} ({level})", command.name()))?;
     let created = Created::new(command.clone());
     let (told, heard) = (created.lines(), created.lines());

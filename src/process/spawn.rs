@@ -91,11 +91,7 @@ fn check(command: &Command) -> Result<Containment, StartError> {
     if let Some((_, what)) = missing.filter(|_| !guard::is_installed()) {
         return Err(StartError::NeedsGuard { what });
     }
-    // What a leader leaves is to live on, so it is not put into a group that is killed.
-    let present = match command.scope {
-        Scope::Group => guard::containment(),
-        Scope::Leader => guard::containment().min(Containment::Guard),
-    };
+    let present = level(command);
     if present < command.required {
         return Err(StartError::Uncontained {
             program: command.name(),
@@ -104,6 +100,15 @@ fn check(command: &Command) -> Result<Containment, StartError> {
         });
     }
     Ok(present)
+}
+
+/// How well the program can be contained. What a leader leaves is to live on, so that is not put
+/// into a group that is killed.
+pub(super) fn level(command: &Command) -> Containment {
+    match command.scope {
+        Scope::Group => guard::containment(),
+        Scope::Leader => guard::containment().min(Containment::Guard),
+    }
 }
 
 /// Whether the system reaps our children by itself, so that nobody learns how they ended.

@@ -255,7 +255,7 @@ impl Entries {
             .map(|entry| &entry.address)
     }
 
-    /// What keeps the incarnation in a slot from having ended: how much, and which holds.
+    /// What the incarnation in a slot owns that has not ended: how much, and which holds.
     pub(super) fn left(&mut self, slot: usize) -> (usize, Vec<String>) {
         let life = self.get(slot).and_then(|entry| entry.life.as_ref());
         life.map(|life| life.left()).unwrap_or_default()

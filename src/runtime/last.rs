@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::tree::{Last, Snapshot};
 
-/// What keeps nodes that have returned from having ended, by slot: how much, and which holds.
+/// What nodes own that run, or have returned and not ended, by slot: how much, and which holds.
 pub(crate) type Left = BTreeMap<usize, (usize, Vec<String>)>;
 
 /// How a tree looked last. Few ask, so it is put together only then.
@@ -26,10 +26,14 @@ impl LastLook {
 
 /// Adds to a look at the tree what only its entries know.
 pub(crate) fn complete(mut snapshot: Snapshot, left: &Left) -> Snapshot {
-    for node in snapshot.nodes.iter_mut().filter(|node| node.ending > 0) {
-        if let Some(left) = left.get(&node.slot) {
-            (node.ending, node.holds) = left.clone();
+    for node in &mut snapshot.nodes {
+        let Some((owned, holds)) = left.get(&node.slot) else {
+            continue;
+        };
+        if node.ending > 0 {
+            node.ending = *owned;
         }
+        node.holds.clone_from(holds);
     }
     snapshot
 }

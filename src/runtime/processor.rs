@@ -360,9 +360,10 @@ impl Processor {
     }
 
     fn left(&mut self, snapshot: &Snapshot) -> Left {
-        let ending = snapshot.nodes.iter().filter(|node| node.ending > 0);
-        let slots = ending.map(|node| node.slot);
-        slots.map(|slot| (slot, self.entries.left(slot))).collect()
+        let nodes = snapshot.nodes.iter();
+        let owning = nodes.filter(|node| node.ending > 0 || node.uptime.is_some());
+        let left = owning.map(|node| (node.slot, self.entries.left(node.slot)));
+        left.filter(|(_, (owned, _))| *owned > 0).collect()
     }
 
     fn end(&mut self, result: Result<Report, Failure>) -> Next {

@@ -74,7 +74,7 @@ pub struct NodeSnapshot {
     pub rung: Rung,
     /// How many owned tasks and holds of a returned incarnation have not ended.
     pub ending: usize,
-    /// The names of the holds among them.
+    /// The names of what its incarnation holds: all while it runs, and then what has not ended.
     pub holds: Vec<String>,
     /// Whether it does not keep the tree from being settled.
     pub is_settled: bool,

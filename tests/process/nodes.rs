@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use perennial::process::{Command, Ladder, Process, Ready, Signal};
+use perennial::process::{
+    Command, Containment, Ladder, Process, Ready, Scope, Signal, containment,
+};
 use perennial::{
     Backoff, Context, Intensity, OnSpent, Published, Restart, RunError, Rung, State, Strategy,
     Supervisor, Tree, runnable,
@@ -157,6 +159,29 @@ fn what_cannot_heal_gives_up_at_the_first_attempt() {
             exit.contains("could not start: there is no program no-such-program"),
             "{exit}"
         );
+        tree.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn the_containment_of_a_program_is_seen_in_the_snapshot() {
+    // Section 6.1: the level in use is visible.
+    alone(async || {
+        let tree = tree(|ctx| {
+            ctx.run("group", Command::new("sleep").arg("1000"))?;
+            let leader = Command::new("sleep").arg("1000").scope(Scope::Leader);
+            ctx.run("leader", leader).map(drop)
+        });
+        tree.settled().await;
+        let snapshot = tree.snapshot().await;
+        let level = containment();
+        for (path, level) in [
+            ("root.group", level),
+            ("root.leader", level.min(Containment::Guard)),
+        ] {
+            let holds = &snapshot.find(path).unwrap().holds;
+            assert_eq!(*holds, [format!("process sleep ({level})")]);
+        }
         tree.stop().await.unwrap();
     });
 }
