@@ -11,9 +11,11 @@ use crate::Published;
 
 use super::containment::Containment;
 use super::created::Created;
+use super::error::StartError;
 use super::exit::ExitStatus;
 use super::handle::Process;
 use super::ladder::Ladder;
+use super::lookup;
 use super::ready::Ready;
 
 /// How many bytes of each output are kept, if nothing else is said.
@@ -273,6 +275,25 @@ impl Command {
     pub fn publish(mut self, value: &Published<Process>) -> Self {
         self.published = Some(value.clone());
         self
+    }
+
+    /// Finds the file that a start would run, as far as can be told without one.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the program or its directory is missing, or the program may not be run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial::process::Command;
+    ///
+    /// assert!(Command::new("sh").look_up().is_ok());
+    /// let error = Command::new("no-such-program").look_up().unwrap_err();
+    /// assert_eq!(error.to_string(), "there is no program no-such-program");
+    /// ```
+    pub fn look_up(&self) -> Result<PathBuf, StartError> {
+        lookup::find(self)
     }
 
     /// Makes the program ready to be started, and to be watched before that. No system call.
