@@ -13,7 +13,7 @@ mod client;
 mod daemon;
 #[path = "kv/load.rs"]
 mod load;
-#[path = "../benches/kv/program.rs"]
+#[path = "../benches/examples/program.rs"]
 mod program;
 #[path = "kv/serving.rs"]
 mod serving;

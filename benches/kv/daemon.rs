@@ -22,7 +22,7 @@ impl Daemon {
     ///
     /// If it cannot be started, or does not listen.
     pub(crate) fn start(options: &[&str]) -> Result<Self, Box<dyn Error>> {
-        let mut command = Command::new(program::path());
+        let mut command = Command::new(program::path("kv", ""));
         // Nobody listens to spans: what they cost is the choice of whoever has a use for them.
         command.args(["--listen", "127.0.0.1:0", "--log", "warn"]);
         let child = command.args(options).stdout(Stdio::piped()).spawn()?;

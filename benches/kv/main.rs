@@ -18,6 +18,7 @@
 
 mod daemon;
 mod load;
+#[path = "../examples/program.rs"]
 mod program;
 #[path = "../runtime/beside/spread.rs"]
 mod spread;

@@ -142,7 +142,7 @@ impl Drop for Daemon {
 }
 
 fn spawn(listen: &str, options: &[&str]) -> Child {
-    let mut command = Command::new(program::path());
+    let mut command = Command::new(program::path("kv", ""));
     command.args(["--listen", listen]).args(options);
     command.stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,27 +1,28 @@
-//! Where the daemon's program is, and how it comes to be there.
+//! Where the program of an example is, and how it comes to be there.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The program of the daemon, of the same profile and features as this test or bench.
+/// The program of an example, of the same profile as this test or bench, and of the same features
+/// and those, apart by commas, that it needs.
 ///
 /// An example is not built as a program when benches are, nor, if it has tests of its own, when
 /// tests are. So it is built here.
-pub(crate) fn path() -> &'static Path {
+pub(crate) fn path(example: &str, needs: &str) -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let this = env::current_exe().expect("a program is a file");
         let profile = this.ancestors().nth(2);
         let profile = profile.expect("tests and benches are in PROFILE/deps");
         if let Some(cargo) = env::var_os("CARGO") {
-            build(Command::new(cargo), profile);
+            build(Command::new(cargo), profile, example, needs);
         }
-        let program = profile.join("examples").join("kv");
+        let program = profile.join("examples").join(example);
         assert!(
             program.is_file(),
-            "{} is missing: run this with cargo, or `cargo build --example kv` first",
+            "{} is missing: run this with cargo, or `cargo build --example {example}` first",
             program.display()
         );
         program
@@ -29,7 +30,7 @@ pub(crate) fn path() -> &'static Path {
 }
 
 /// Builds the program beside this one; a moment, if there is nothing to build.
-fn build(mut cargo: Command, profile_folder: &Path) {
+fn build(mut cargo: Command, profile_folder: &Path, example: &str, needs: &str) {
     let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
         None | Some("debug") => "dev",
         Some(name) => name,
@@ -37,10 +38,20 @@ fn build(mut cargo: Command, profile_folder: &Path) {
     let target = profile_folder
         .parent()
         .expect("a profile is in the target folder");
-    cargo.args(["build", "--quiet", "--example", "kv", "--profile", profile]);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--example",
+        example,
+        "--profile",
+        profile,
+    ]);
     cargo.arg("--target-dir").arg(target);
     for (feature, is_enabled) in [
+        (needs, !needs.is_empty()),
+        ("process", cfg!(feature = "process")),
         ("serde", cfg!(feature = "serde")),
+        ("store", cfg!(feature = "store")),
         ("testing", cfg!(feature = "testing")),
     ] {
         if is_enabled {
@@ -52,6 +63,6 @@ fn build(mut cargo: Command, profile_folder: &Path) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
-        "the example kv does not build:\n{errors}"
+        "the example {example} does not build:\n{errors}"
     );
 }

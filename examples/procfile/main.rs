@@ -1,0 +1,98 @@
+//! A daemon that runs the programs of a Procfile, and the commands that speak to it.
+//!
+//! ```text
+//! root
+//!   programs           starts and changes what the file says
+//!     redis, web, ..   one for each program, alone or in groups
+//!   control            accepts on the socket
+//!     clients          a pool: one for each command from another terminal
+//! ```
+//!
+//! ```sh
+//! cargo run --example procfile --features process -- up -f examples/procfile/demo.toml
+//! cargo run --example procfile --features process -- status -f examples/procfile/demo.toml
+//! ```
+//!
+//! The exit code is 0 when all went as told, 1 when it did not, and 2 when the input is wrong: then
+//! nothing was started or done.
+
+mod args;
+mod control;
+mod daemon;
+mod logs;
+mod paint;
+mod plan;
+mod program;
+mod programs;
+
+use std::fmt;
+use std::io::{self, Write, stderr, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use perennial::process;
+
+use crate::args::{Args, Verb};
+use crate::control::{AskError, Place, PlaceError, Request, ask, wait_for_end};
+
+/// What an end says to who started us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    AsTold = 0,
+    Failed = 1,
+    BadInput = 2,
+}
+
+fn main() -> ExitCode {
+    process::guard();
+    let Args { verb, file } = Args::parse();
+    let code = match request(verb) {
+        None => daemon::up(&file),
+        Some(request) => speak(&file, &request),
+    };
+    ExitCode::from(code as u8)
+}
+
+fn request(verb: Verb) -> Option<Request> {
+    match verb {
+        Verb::Up => None,
+        Verb::Status => Some(Request::Status),
+        Verb::Restart { name } => Some(Request::Restart { name }),
+        Verb::Stop { name } => Some(Request::Stop { name }),
+        Verb::Logs { name, follow } => Some(Request::Logs { name, follow }),
+        Verb::Down => Some(Request::Down),
+    }
+}
+
+/// Asks the daemon of this file.
+fn speak(file: &Path, request: &Request) -> Code {
+    let place = match Place::of(file) {
+        Ok(place) => place,
+        Err(error @ PlaceError::System { .. }) => return complain(Code::BadInput, error),
+        Err(error) => return complain(Code::Failed, error),
+    };
+    let show = |text: &str| writeln!(stdout(), "{text}");
+    match ask(&place, request, show) {
+        // It may have ended before it could answer.
+        Ok(()) | Err(AskError::Torn) if *request == Request::Down => match wait_for_end(&place) {
+            Ok(()) => Code::AsTold,
+            Err(error) => complain(Code::Failed, error),
+        },
+        Ok(()) => Code::AsTold,
+        // Whoever read has had enough.
+        Err(AskError::System(error)) if error.kind() == io::ErrorKind::BrokenPipe => Code::AsTold,
+        Err(error @ AskError::Refused { is_input: true, .. }) => complain(Code::BadInput, error),
+        Err(error) => {
+            let file = file.display();
+            complain(Code::Failed, format_args!("{file}: {error}"))
+        }
+    }
+}
+
+/// Says what is wrong, and gives the code for it.
+pub(crate) fn complain(code: Code, what: impl fmt::Display) -> Code {
+    // Nobody may be there to read it.
+    let _ = writeln!(stderr(), "procfile: {what}");
+    code
+}

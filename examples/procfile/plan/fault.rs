@@ -1,0 +1,100 @@
+//! What can be wrong with a file.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use perennial::process::StartError;
+use perennial::{Name, NameError};
+use thiserror::Error;
+
+/// All that is wrong with a file, each with its line.
+#[derive(Debug)]
+pub(crate) struct BadFile {
+    pub(crate) file: PathBuf,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// One thing that is wrong, and the line that says it; line 0 is the whole file.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) line: usize,
+    pub(crate) what: What,
+}
+
+/// What is wrong.
+#[derive(Debug, Error)]
+pub(crate) enum What {
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    #[error("names no program")]
+    Empty,
+    #[error("{0}")]
+    Syntax(String),
+    #[error("a line is `name: command`")]
+    NoCommand,
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error("the command of {name} is empty")]
+    EmptyCommand { name: Name },
+    #[error("the command of {name} has a quote that is not closed")]
+    Unquoted { name: Name },
+    #[error("{name} is declared twice, first in line {first}")]
+    Twice { name: Name, first: usize },
+    #[error("{name} has a time that is none: {seconds} seconds")]
+    Time { name: Name, seconds: f64 },
+    #[error("{name} knows no signal {signal}")]
+    Signal { name: Name, signal: String },
+    #[error("{name} starts after {after}, which is no program here")]
+    UnknownProgram { name: Name, after: Name },
+    #[error("{name} is of the group {group}, which is not declared")]
+    UnknownGroup { name: Name, group: Name },
+    #[error("{name} starts after {after} of its own group: their order is that of the group")]
+    WithinGroup { name: Name, after: Name },
+    #[error("waits for itself: {}", Chain(.0))]
+    Cycle(Vec<Name>),
+    #[error("{name} could not be started: {source}")]
+    NoStart { name: Name, source: StartError },
+    #[error("the port of {name} is taken: {port}")]
+    PortTaken { name: Name, port: u16 },
+}
+
+impl What {
+    pub(crate) const fn at(self, line: usize) -> Fault {
+        Fault { line, what: self }
+    }
+}
+
+impl BadFile {
+    pub(crate) fn new(file: &Path, mut faults: Vec<Fault>) -> Self {
+        faults.sort_by_key(|fault| fault.line);
+        let file = file.to_owned();
+        Self { file, faults }
+    }
+}
+
+impl fmt::Display for BadFile {
+    /// As compilers do: a line for each, `FILE:LINE: what`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, Fault { line, what }) in self.faults.iter().enumerate() {
+            let end = if at == 0 { "" } else { "\n" };
+            let file = self.file.display();
+            match line {
+                0 => write!(f, "{end}{file}: {what}")?,
+                line => write!(f, "{end}{file}:{line}: {what}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for BadFile {}
+
+struct Chain<'a>(&'a [Name]);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(Name::as_str).collect();
+        f.write_str(&names.join(" -> "))
+    }
+}

@@ -1,0 +1,65 @@
+//! SIGHUP: the file is read again, and the difference is made.
+
+use crate::daemon::Place;
+use crate::until;
+
+const BEFORE: &str = "same: sleep 1000\nchanged: sleep 1000\ngone: sleep 1000\n";
+
+#[test]
+fn only_the_difference_is_stopped_and_started() {
+    // Cost does not grow with what did not change, and neither does harm.
+    let daemon = Place::new("Procfile", BEFORE).up();
+    let (same, changed) = (daemon.pid("same"), daemon.pid("changed"));
+    daemon
+        .place()
+        .write("# moved\n\nsame: sleep 1000\nnew: sleep 1000\nchanged: sleep 2000\n");
+    daemon.signal("HUP");
+    daemon.until_shown("programs are up", 2);
+    assert_eq!(daemon.pid("same"), same);
+    assert_ne!(daemon.pid("changed"), changed);
+    daemon.pid("new");
+    let status = daemon.told(&["status"]);
+    assert!(!status.contains("gone"), "{status}");
+    let line = std::fs::read_to_string(format!("/proc/{}/cmdline", daemon.pid("changed")));
+    assert_eq!(line.unwrap(), "sleep\02000\0");
+    daemon.down();
+}
+
+#[test]
+fn a_file_that_is_wrong_changes_nothing() {
+    // Bad input gets a clear error and loses nothing.
+    let daemon = Place::new("Procfile", BEFORE).up();
+    let before = ["same", "changed", "gone"].map(|name| daemon.pid(name));
+    daemon
+        .place()
+        .write("same: sleep 1000\nnew: no-such-program\n");
+    daemon.signal("HUP");
+    daemon.until_shown("not reloaded", 1);
+    let fault = "Procfile:2: new could not be started: there is no program no-such-program";
+    daemon.until_shown(fault, 1);
+    let after = ["same", "changed", "gone"].map(|name| daemon.pid(name));
+    assert_eq!(after, before);
+    daemon.down();
+}
+
+#[test]
+fn a_program_may_keep_its_port_when_it_is_changed() {
+    // The port is taken, but by us.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = port.local_addr().unwrap().port();
+    drop(port);
+    let text = |name: &str| {
+        let command = format!("python3 -u -m http.server {number} --bind 127.0.0.1");
+        format!(
+            "[programs.web]\ncommand = '{command}'\nready = {{ port = {number} }}\n\
+             env = {{ NAME = '{name}' }}\n"
+        )
+    };
+    let daemon = Place::new("all.toml", &text("a")).up();
+    let before = daemon.pid("web");
+    daemon.place().write(&text("b"));
+    daemon.signal("HUP");
+    daemon.until_shown("programs are up", 2);
+    until("it is another one", || daemon.pid("web") != before);
+    daemon.down();
+}
