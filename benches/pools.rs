@@ -40,7 +40,7 @@ const LIMIT: usize = 64;
 
 /// How many children come and go in a second, and how many there are.
 const CHURN: u64 = 10_000;
-const STANDING: usize = 10_000;
+const STANDING: usize = 100_000;
 
 fn main() {
     let wanted = |what: &str| {

@@ -100,6 +100,10 @@ pub enum Output {
     /// To us, who keep its end and cut it into lines.
     #[default]
     Piped,
+    /// To whoever takes it, with [`Process::take_stdout`] or [`Process::take_stderr`]: every byte,
+    /// at the pace of the reader. Nothing of it is kept or told, and a program is gone before it is
+    /// read to the end.
+    Raw,
 }
 
 /// What belongs to a program, and is signalled and ended with it.

@@ -1,9 +1,11 @@
 //! The handle of a program that was started.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::cell::Cell;
@@ -14,6 +16,7 @@ use super::exit::{ExitStatus, Gone};
 use super::keeper::{Keeper, Order};
 use super::output::{Captured, Lines};
 use super::signal::Signal;
+use super::spawn::Raw;
 use super::stdin::StdinWriter;
 use super::table::ProcessId;
 use super::watch::Watch;
@@ -35,6 +38,7 @@ struct Inner {
     keeper: Keeper,
     key: u64,
     stdin: Option<StdinWriter>,
+    raw: Mutex<Raw>,
 }
 
 /// What a program does.
@@ -56,7 +60,7 @@ impl Process {
         containment: Containment,
         cell: Arc<Cell>,
         (keeper, key): (Keeper, u64),
-        stdin: Option<StdinWriter>,
+        (stdin, raw): (Option<StdinWriter>, Raw),
     ) -> Self {
         let inner = Inner {
             name,
@@ -66,6 +70,7 @@ impl Process {
             keeper,
             key,
             stdin,
+            raw: Mutex::new(raw),
         };
         Self {
             inner: Arc::new(inner),
@@ -169,6 +174,41 @@ impl Process {
     #[must_use]
     pub fn stderr(&self) -> Captured {
         self.inner.cell.stderr.captured()
+    }
+
+    /// Takes our end of standard output, if that is [`Output::Raw`](super::Output::Raw) and nobody
+    /// has taken it. It never blocks, so that `tokio::net::unix::pipe::Receiver` can have it.
+    ///
+    /// What nobody takes is open as long as this handle: a program that writes more than a pipe
+    /// holds waits until it is read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial::process::{Command, Output};
+    /// use tokio::io::AsyncReadExt;
+    /// use tokio::net::unix::pipe::Receiver;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let created = Command::new("printf").arg(r"a\0b").stdout(Output::Raw).create();
+    /// let process = created.start().await?;
+    /// let stdout = process.take_stdout().expect("it is raw, and this is the first to take it");
+    /// let mut bytes = Vec::new();
+    /// Receiver::from_owned_fd(stdout)?.read_to_end(&mut bytes).await?;
+    /// assert_eq!(bytes, b"a\0b");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn take_stdout(&self) -> Option<OwnedFd> {
+        self.inner.raw.lock().stdout.take()
+    }
+
+    /// Takes our end of standard error; see [`take_stdout`](Self::take_stdout).
+    #[must_use]
+    pub fn take_stderr(&self) -> Option<OwnedFd> {
+        self.inner.raw.lock().stderr.take()
     }
 
     /// The lines that it writes from now on.

@@ -40,9 +40,17 @@ const STAGE_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Spawned {
     pub(super) identity: Identity,
     pub(super) pipes: Pipes,
+    pub(super) raw: Raw,
     pub(super) terminal: Option<OwnedFd>,
     pub(super) cgroup: Option<Cgroup>,
     pub(super) containment: Containment,
+}
+
+/// Our ends of the outputs that somebody else reads.
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    pub(super) stdout: Option<OwnedFd>,
+    pub(super) stderr: Option<OwnedFd>,
 }
 
 /// A pipe to us from what will be the program.
@@ -181,7 +189,8 @@ fn take(
         // may be one from outside: 0, which not all wrappers of this call can bear.
         None => getsid(None).map_or(row.session, nix::unistd::Pid::as_raw),
     };
-    let pipes = ours(child, ready, terminal.as_ref()).map_err(system_said)?;
+    let mut pipes = ours(child, ready, terminal.as_ref()).map_err(system_said)?;
+    let raw = Raw::of(command, &mut pipes);
     Ok(Spawned {
         identity: Identity {
             id: row.id(),
@@ -190,6 +199,7 @@ fn take(
             pidfd: Arc::new(pidfd),
         },
         pipes,
+        raw,
         terminal,
         cgroup,
         containment: Containment::ProcessGroup,
@@ -253,7 +263,7 @@ fn wire(command: &Command, system: &mut System, terminal: Option<&Pipe>) -> io::
     let output = |plan| match plan {
         Output::Null => Stdio::null(),
         Output::Inherit => Stdio::inherit(),
-        Output::Piped => Stdio::piped(),
+        Output::Piped | Output::Raw => Stdio::piped(),
     };
     system.stdout(output(command.stdout));
     system.stderr(output(command.stderr));
@@ -300,6 +310,18 @@ fn with_empty_mask<T>(act: impl FnOnce() -> T) -> T {
     let restored = before.and_then(|before| before.thread_set_mask());
     debug_assert!(restored.is_ok(), "both masks are valid");
     done
+}
+
+impl Raw {
+    /// Takes out what the keeper is not to read.
+    fn of(command: &Command, pipes: &mut Pipes) -> Self {
+        let is_raw = |plan| plan == Output::Raw && !pipes.is_terminal;
+        let (of_stdout, of_stderr) = (is_raw(command.stdout), is_raw(command.stderr));
+        Self {
+            stdout: pipes.stdout.take_if(|_| of_stdout),
+            stderr: pipes.stderr.take_if(|_| of_stderr),
+        }
+    }
 }
 
 impl Pipe {

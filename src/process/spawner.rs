@@ -104,6 +104,7 @@ fn hand_over(
     let Spawned {
         identity,
         pipes,
+        raw,
         terminal,
         cgroup,
         containment,
@@ -123,5 +124,5 @@ fn hand_over(
     let kept = Kept::new(key, command, cell.clone(), identity, pipes, belongings);
     keeper.order(Order::Keep(Box::new(kept)));
     let keeper = (keeper.clone(), key);
-    Process::new(command.name(), id, containment, cell, keeper, stdin)
+    Process::new(command.name(), id, containment, cell, keeper, (stdin, raw))
 }

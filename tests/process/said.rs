@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use perennial::process::{Heard, Output, Scope, Source};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 
 use crate::common::{alone, first_number, is_alive, run, sh, start, until};
 
@@ -137,5 +139,36 @@ fn a_slow_listener_is_told_how_much_it_missed() {
         }
         assert_eq!(heard + missed, 10_000);
         assert!(missed > 9_000, "{missed}");
+    });
+}
+
+#[test]
+fn raw_output_is_read_byte_by_byte_at_the_pace_of_its_reader() {
+    // What is no text is not made one, and what is not read yet is not lost.
+    alone(async || {
+        let script = "printf 'a\\0\\377\\n'; head -c 300000 /dev/zero; echo words >&2";
+        let process = start(sh(script).stdout(Output::Raw)).await;
+        let stdout = process.take_stdout().unwrap();
+        assert!(process.take_stdout().is_none() && process.take_stderr().is_none());
+        let mut stdout = Receiver::from_owned_fd(stdout).unwrap();
+        // It waits for us: a pipe does not hold so much.
+        assert!(process.watch().now().is_none());
+        let mut bytes = Vec::new();
+        stdout.read_to_end(&mut bytes).await.unwrap();
+        assert_eq!(bytes[..4], [b'a', 0, 0xff, b'\n']);
+        assert_eq!(bytes.len(), 300_004);
+        assert!(process.watch().gone().await.exit.is_success());
+        assert_eq!(process.stderr().text(), "words\n");
+        assert_eq!(process.stdout().text(), "");
+    });
+}
+
+#[test]
+fn a_program_whose_raw_output_nobody_reads_can_be_stopped() {
+    // L9.
+    alone(async || {
+        let process = start(sh("yes").stdout(Output::Raw)).await;
+        let gone = process.stop().await;
+        assert!(gone.survivors.is_empty(), "{gone}");
     });
 }
