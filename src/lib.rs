@@ -135,6 +135,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
+//! | `helper` | the module `helper`: programs that answer calls over stdio; needs `process` |
 //! | `process` | the module `process`: programs of the operating system as nodes; Linux |
 //! | `serde` | snapshots and events can be serialized |
 //! | `store` | the module `store`: a content-addressed store on disk; Unix |
@@ -154,6 +155,8 @@
 
 mod adapters;
 mod exit;
+#[cfg(feature = "helper")]
+pub mod helper;
 mod name;
 mod path;
 #[cfg(feature = "process")]

@@ -25,6 +25,9 @@ const LINE_MAX: usize = 8 * 1024;
 /// How long a program may take to become ready, if nothing else is said.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What a stop may take beyond the ladder: to be killed, emptied and read to the end.
+const MARGIN: Duration = Duration::from_secs(3);
+
 /// A program to run, with all that belongs to it.
 ///
 /// Making one touches nothing: the system is first asked by [`Created::start`]. It can be cloned
@@ -279,6 +282,13 @@ impl Command {
     pub fn publish(mut self, value: &Published<Process>) -> Self {
         self.published = Some(value.clone());
         self
+    }
+
+    /// How long a stop of the program may take: its ladder, and three seconds to be killed, emptied
+    /// and read to the end. The grace of a node that runs it.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.ladder.total().saturating_add(MARGIN)
     }
 
     /// Finds the file that a start would run, as far as can be told without one.

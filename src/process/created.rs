@@ -20,9 +20,11 @@ use super::watch::Watch;
 ///
 /// One that is dropped was never started: its watches say so.
 #[derive(Debug)]
+#[must_use = "a program that is dropped before its start was never started"]
 pub struct Created {
     command: Arc<Command>,
     cell: Arc<Cell>,
+    hold: Option<Hold>,
     /// Whether the spawner has it, who tells what becomes of it.
     is_handed_over: bool,
 }
@@ -32,6 +34,7 @@ impl Created {
         Self {
             cell: Cell::new(&command),
             command,
+            hold: None,
             is_handed_over: false,
         }
     }
@@ -40,6 +43,14 @@ impl Created {
     #[must_use]
     pub fn watch(&self) -> Watch {
         Watch::new(self.cell.clone())
+    }
+
+    /// Lets go of a hold when the program is gone, or was never started: the incarnation that made
+    /// it has not ended before (L1). A [`Command`] that is run as a node does so by itself; this is
+    /// for code that runs a program among other things.
+    pub fn hold(mut self, hold: Hold) -> Self {
+        self.hold = Some(hold);
+        self
     }
 
     /// The lines that the program will write.
@@ -77,21 +88,21 @@ impl Created {
     /// ```
     pub async fn start(self) -> Result<Process, StartError> {
         let (command, lines) = (self.command.clone(), self.lines());
-        let process = self.spawn(None).await?;
+        let process = self.spawn().await?;
         match ready::wait(&command, &process, lines).await {
             Ok(()) => Ok(process),
             Err(why) => Err(why.stop(&command, &process).await),
         }
     }
 
-    /// Starts the program; `hold` is let go when it is gone.
-    pub(super) async fn spawn(mut self, hold: Option<Hold>) -> Result<Process, StartError> {
+    /// Starts the program, ready or not.
+    pub(super) async fn spawn(mut self) -> Result<Process, StartError> {
         self.is_handed_over = true;
         let (reply, started) = oneshot::channel();
         let request = Request {
             command: self.command.clone(),
             cell: self.cell.clone(),
-            hold,
+            hold: self.hold.take(),
             reply,
         };
         spawner::ask(request)?;

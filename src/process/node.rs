@@ -1,7 +1,6 @@
 //! A program as a node of the tree.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 
@@ -15,9 +14,6 @@ use super::handle::Process;
 use super::output::{Heard, Line, Lines, Source};
 use super::ready;
 use super::spawn;
-
-/// What a node has beyond its ladder: to be killed, emptied and read to the end.
-const MARGIN: Duration = Duration::from_secs(3);
 
 impl Command {
     /// Makes a runnable of the program, to give it options.
@@ -64,7 +60,7 @@ impl Command {
     pub fn runnable(
         self,
     ) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Send + Sync + 'static> {
-        let grace = self.ladder.total().saturating_add(MARGIN);
+        let grace = self.grace();
         let published = self.published.clone();
         let command = Arc::new(self);
         let node = runnable(move |context| {
@@ -96,9 +92,9 @@ impl Startable for Command {
 async fn run(context: &Context, command: Arc<Command>) -> Result<(), RunProgramError> {
     let level = spawn::level(&command);
     let hold = context.hold(format!("process {} ({level})", command.name()))?;
-    let created = Created::new(command.clone());
+    let created = Created::new(command.clone()).hold(hold);
     let (told, heard) = (created.lines(), created.lines());
-    let process = match created.spawn(Some(hold)).await {
+    let process = match created.spawn().await {
         Ok(process) => process,
         Err(error) => return Err(refuse(context, error)),
     };

@@ -1,0 +1,271 @@
+//! The calls of a helper: those that wait to be sent, and those that wait for an answer.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+
+use super::error::{CallError, Crash, Delivered};
+use super::protocol::{CallId, Protocol};
+
+/// One call, until it has its answer.
+pub(super) struct Call<P: Protocol> {
+    pub(super) request: P::Request,
+    /// The number that it was sent by last; 0 before that.
+    id: Arc<AtomicU64>,
+    /// How often it was sent to a program that has crashed then.
+    tries: u32,
+    reply: oneshot::Sender<Result<P::Response, CallError>>,
+}
+
+/// Where the answer to a call comes. Dropped before, it says that nobody waits any more.
+pub(super) struct Answer<P: Protocol> {
+    reply: oneshot::Receiver<Result<P::Response, CallError>>,
+    id: Arc<AtomicU64>,
+    queue: Arc<Queue<P>>,
+}
+
+/// Calls that were not sent, the oldest first, and those that nobody waits for any more. They
+/// outlive the incarnations of the node.
+pub(super) struct Queue<P: Protocol> {
+    waiting: Mutex<VecDeque<Call<P>>>,
+    given_up: Mutex<Vec<CallId>>,
+    has_call: Notify,
+    has_given_up: Notify,
+    length_max: usize,
+}
+
+/// Calls that were sent to this incarnation of the program.
+pub(super) struct InFlight<P: Protocol> {
+    calls: HashMap<CallId, Sent<P>>,
+    queue: Arc<Queue<P>>,
+    tries_max: u32,
+    fate: Fate,
+}
+
+/// What becomes of the calls that are left at the end.
+enum Fate {
+    /// Nobody has said: the node was aborted.
+    Aborted,
+    Crashed(Arc<Crash>),
+    Closed,
+}
+
+struct Sent<P: Protocol> {
+    call: Call<P>,
+    delivered: Delivered,
+    is_idempotent: bool,
+}
+
+impl<P: Protocol> Call<P> {
+    /// Whether somebody waits for the answer.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    pub(super) fn end(self, result: Result<P::Response, CallError>) {
+        // Who does not wait any more does not need it.
+        drop(self.reply.send(result));
+    }
+}
+
+impl<P: Protocol> Queue<P> {
+    pub(super) fn new(length_max: usize) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            given_up: Mutex::default(),
+            has_call: Notify::new(),
+            has_given_up: Notify::new(),
+            length_max,
+        }
+    }
+
+    /// Adds a call, unless too many wait.
+    pub(super) fn add(self: &Arc<Self>, request: P::Request) -> Result<Answer<P>, CallError> {
+        let (reply, answer) = oneshot::channel();
+        let id = Arc::new(AtomicU64::new(0));
+        let mut waiting = self.waiting.lock();
+        if waiting.len() >= self.length_max {
+            waiting.retain(Call::is_wanted);
+        }
+        if waiting.len() >= self.length_max {
+            let waiting = waiting.len();
+            return Err(CallError::Full { waiting });
+        }
+        waiting.push_back(Call {
+            request,
+            id: id.clone(),
+            tries: 0,
+            reply,
+        });
+        drop(waiting);
+        self.has_call.notify_one();
+        Ok(Answer {
+            reply: answer,
+            id,
+            queue: self.clone(),
+        })
+    }
+
+    /// Waits for a call that somebody wants.
+    ///
+    /// Cancel safe: what is not returned stays.
+    pub(super) async fn next(&self) -> Call<P> {
+        loop {
+            if let Some(call) = self.take() {
+                return call;
+            }
+            self.has_call.notified().await;
+        }
+    }
+
+    /// Waits for a call that was sent, and that nobody wants any more. Cancel safe.
+    pub(super) async fn next_given_up(&self) -> CallId {
+        loop {
+            let given_up = self.given_up.lock().pop();
+            if let Some(id) = given_up {
+                return id;
+            }
+            self.has_given_up.notified().await;
+        }
+    }
+
+    fn take(&self) -> Option<Call<P>> {
+        let mut waiting = self.waiting.lock();
+        std::iter::from_fn(|| waiting.pop_front()).find(Call::is_wanted)
+    }
+
+    /// Puts a call back that is to be made again, before all others.
+    fn put_back(&self, call: Call<P>) {
+        self.waiting.lock().push_front(call);
+        self.has_call.notify_one();
+    }
+
+    /// Ends all that wait.
+    pub(super) fn end_all(&self, error: &CallError) {
+        let waiting = std::mem::take(&mut *self.waiting.lock());
+        for call in waiting {
+            call.end(Err(error.clone()));
+        }
+    }
+}
+
+impl<P: Protocol> Answer<P> {
+    pub(super) async fn wait(&mut self) -> Result<P::Response, CallError> {
+        let answer = (&mut self.reply).await;
+        // Every call is ended; were one lost, that would be as good as a helper that is gone.
+        answer.unwrap_or(Err(CallError::Closed))
+    }
+}
+
+impl<P: Protocol> Drop for Answer<P> {
+    fn drop(&mut self) {
+        let is_answered = self.reply.is_terminated();
+        let id = self.id.load(Ordering::Relaxed);
+        self.reply.close();
+        if !is_answered && id != 0 {
+            self.queue.given_up.lock().push(id);
+            self.queue.has_given_up.notify_one();
+        }
+    }
+}
+
+impl<P: Protocol> InFlight<P> {
+    pub(super) fn new(queue: Arc<Queue<P>>, tries_max: u32) -> Self {
+        Self {
+            calls: HashMap::new(),
+            queue,
+            tries_max,
+            fate: Fate::Aborted,
+        }
+    }
+
+    /// How many callers wait.
+    pub(super) fn wanted(&self) -> usize {
+        let calls = self.calls.values();
+        calls.filter(|sent| sent.call.is_wanted()).count()
+    }
+
+    /// Whether a call waits for its answer, though nobody waits for it.
+    pub(super) fn is_given_up(&self, id: CallId) -> bool {
+        let sent = self.calls.get(&id);
+        sent.is_some_and(|sent| !sent.call.is_wanted())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Keeps a call whose request is about to be written.
+    pub(super) fn begin(&mut self, id: CallId, call: Call<P>, is_idempotent: bool) {
+        call.id.store(id, Ordering::Relaxed);
+        self.calls.insert(
+            id,
+            Sent {
+                call,
+                delivered: Delivered::InPart,
+                is_idempotent,
+            },
+        );
+    }
+
+    /// Notes that the whole request was written.
+    pub(super) fn written(&mut self, id: CallId) {
+        if let Some(sent) = self.calls.get_mut(&id) {
+            sent.delivered = Delivered::Whole;
+        }
+    }
+
+    /// Gives a call its answer; false if there is no such call.
+    pub(super) fn answer(&mut self, id: CallId, result: Result<P::Response, String>) -> bool {
+        let Some(sent) = self.calls.remove(&id) else {
+            return false;
+        };
+        sent.call.end(result.map_err(CallError::Remote));
+        true
+    }
+
+    /// Says why the calls that are left have no answer.
+    pub(super) fn condemn(&mut self, crash: Arc<Crash>) {
+        self.fate = Fate::Crashed(crash);
+    }
+
+    /// Says that there will be no other incarnation.
+    pub(super) fn close(&mut self) {
+        self.fate = Fate::Closed;
+    }
+}
+
+impl<P: Protocol> Drop for InFlight<P> {
+    /// Whichever way the incarnation ends, each call has its end, or another try.
+    fn drop(&mut self) {
+        let mut left: Vec<_> = self.calls.drain().collect();
+        // Those that are made again keep their order.
+        left.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+        for (_, sent) in left {
+            let Sent {
+                mut call,
+                delivered,
+                is_idempotent,
+            } = sent;
+            call.tries += 1;
+            let tries = call.tries;
+            let error = match &self.fate {
+                Fate::Closed => CallError::Closed,
+                _ if is_idempotent && tries < self.tries_max && call.is_wanted() => {
+                    self.queue.put_back(call);
+                    continue;
+                }
+                Fate::Aborted => CallError::Aborted { delivered },
+                Fate::Crashed(crash) => CallError::Crashed {
+                    crash: crash.clone(),
+                    delivered,
+                    tries,
+                },
+            };
+            call.end(Err(error));
+        }
+    }
+}

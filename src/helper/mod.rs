@@ -1,0 +1,26 @@
+//! Helpers: programs that answer calls over their standard input and output.
+//!
+//! A [`Helper`] is a handle that its users call, and a node that runs the program. How requests and
+//! answers are written is a [`Protocol`]; everything else is done here: the handshake, the numbers
+//! of the calls, time limits, what becomes of calls when the program crashes, and the close.
+//!
+//! - Each call ends once: in an answer, or in an error that says what happened.
+//! - What the program says is bounded in memory, and what it may not say makes it crash, not us.
+//! - A request is written whole or the program is stopped, so that no caller who gives up can tear
+//!   the stream.
+//! - One message is written at a time, so that a small call waits behind a large one.
+
+mod calls;
+mod error;
+mod framing;
+mod handle;
+mod node;
+mod protocol;
+mod report;
+mod session;
+
+pub use self::error::{CallError, Crash, CrashCause, Delivered, RunHelperError};
+pub use self::framing::{FrameError, Framing};
+pub use self::handle::{Builder, Helper};
+pub use self::protocol::{CallId, Message, Protocol, ProtocolError};
+pub use self::report::{CloseAnswer, CloseReport};

@@ -1,0 +1,15 @@
+//! Helpers: a script that does as it is told, also what no helper should do.
+
+#[path = "helper/calls.rs"]
+mod calls;
+#[path = "helper/closing.rs"]
+mod closing;
+#[path = "process/common.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod common;
+#[path = "helper/crashes.rs"]
+mod crashes;
+#[path = "helper/handshake.rs"]
+mod handshake;
+#[path = "helper/script.rs"]
+mod script;

@@ -1,0 +1,162 @@
+//! How a helper is closed, by its users and by the tree.
+
+use std::time::Duration;
+
+use perennial::helper::{CallError, CloseAnswer};
+use perennial::process::Signal;
+use perennial::{Down, State};
+
+use crate::common::alone;
+use crate::script::{Ask, stage, stage_with};
+
+#[test]
+fn helper_38_a_close_waits_for_the_answers_and_ends_in_order() {
+    // New calls are refused, those in flight are answered, close comes last.
+    alone(async || {
+        let stage = stage(&[]);
+        let late = stage.ask("later", "");
+        let close = async {
+            // It was sent after the other one.
+            stage.ask("echo", "").await.unwrap();
+            stage.helper.close().await.unwrap()
+        };
+        let (late, report) = tokio::join!(late, close);
+        assert_eq!(late.unwrap(), "late");
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.answer, CloseAnswer::Closed);
+        assert_eq!(report.gone.exit.code(), Some(0));
+        // Helper_46.
+        let error = stage.ask("echo", "").await.unwrap_err();
+        assert!(matches!(error, CallError::Closed), "{error}");
+        stage.tree.settled().await;
+        let snapshot = stage.tree.snapshot().await;
+        assert_eq!(snapshot.find("root.helper").unwrap().state, State::Done);
+        drop(stage.tree.stop().await);
+    });
+}
+
+#[test]
+fn what_a_program_says_to_a_close_is_told() {
+    // Helper_39, 40, 43, 44.
+    for (args, answer, code) in [
+        (["ok", "exit"], CloseAnswer::Ended, 0),
+        (
+            ["ok", "error"],
+            CloseAnswer::Failed("disk full".to_owned()),
+            0,
+        ),
+        (["ok", "nine"], CloseAnswer::Closed, 9),
+        (["no-close", "ok"], CloseAnswer::NotAsked, 0),
+    ] {
+        alone(async || {
+            let stage = stage(&args);
+            stage.helper.capabilities().await.unwrap();
+            let report = stage.helper.close().await.unwrap();
+            assert_eq!(report.answer, answer, "{args:?}: {report}");
+            assert_eq!(report.gone.exit.code(), Some(code), "{report}");
+            let failed = code != 0 || matches!(answer, CloseAnswer::Failed(_));
+            assert_eq!(report.is_clean(), !failed, "{report}");
+            drop(stage.tree.stop().await);
+        });
+    }
+}
+
+#[test]
+fn a_program_that_says_nothing_is_not_waited_for_without_end() {
+    // L9.
+    alone(async || {
+        let stage = stage_with(&["ok", "silent"], |builder| {
+            builder.close_timeout(Duration::from_millis(100))
+        });
+        stage.helper.capabilities().await.unwrap();
+        let report = stage.helper.close().await.unwrap();
+        assert_eq!(report.answer, CloseAnswer::Silent);
+        assert_eq!(report.gone.exit.code(), Some(0), "{report}");
+        drop(stage.tree.stop().await);
+    });
+}
+
+#[test]
+fn helper_42_a_program_that_ignores_the_end_of_its_input_goes_by_the_ladder() {
+    // The report tells which rung.
+    alone(async || {
+        let stage = stage(&["ok", "lazy"]);
+        stage.helper.capabilities().await.unwrap();
+        let report = stage.helper.close().await.unwrap();
+        assert_eq!(report.gone.exit.signal(), Some(Signal::TERM), "{report}");
+        assert!(!report.is_clean());
+        drop(stage.tree.stop().await);
+    });
+}
+
+#[test]
+fn helper_45_all_who_close_get_one_report() {
+    // Idempotent and shared.
+    alone(async || {
+        let stage = stage(&[]);
+        stage.helper.capabilities().await.unwrap();
+        let (first, second) = tokio::join!(stage.helper.close(), stage.helper.close());
+        let third = stage.helper.close().await.unwrap();
+        let (first, second) = (first.unwrap(), second.unwrap());
+        assert!(std::sync::Arc::ptr_eq(&first, &second));
+        assert!(std::sync::Arc::ptr_eq(&first, &third));
+        drop(stage.tree.stop().await);
+    });
+}
+
+#[test]
+fn a_close_that_nobody_answers_in_time_says_how_many() {
+    // What was still in flight.
+    alone(async || {
+        let stage = stage_with(&[], |builder| {
+            builder.drain_timeout(Duration::from_millis(100))
+        });
+        let held = stage.ask("hold", "");
+        let close = async {
+            while stage.ask("count", "").await.unwrap() != "1" {}
+            stage.helper.close().await.unwrap()
+        };
+        let (held, report) = tokio::join!(held, close);
+        assert!(matches!(held, Err(CallError::Closed)), "{held:?}");
+        assert_eq!(report.unanswered, 1, "{report}");
+        drop(stage.tree.stop().await);
+    });
+}
+
+#[test]
+fn a_stop_of_the_tree_closes_the_program_in_order() {
+    // R10, L9. Who waits is told that it was stopped.
+    alone(async || {
+        let stage = stage_with(&[], |builder| {
+            builder.drain_timeout(Duration::from_millis(100))
+        });
+        stage.ask("echo", "").await.unwrap();
+        let waits = stage.helper.call(Ask("mute", ""));
+        let stops = async { stage.tree.stop().await };
+        let (waits, report) = tokio::join!(waits, stops);
+        let report = report.unwrap();
+        assert!(report.stops.is_empty(), "{report}");
+        let error = waits.unwrap_err();
+        let told = matches!(error, CallError::Crashed { .. } | CallError::Down(_));
+        assert!(told, "{error:?}");
+    });
+}
+
+#[test]
+fn a_node_that_is_ordered_down_leaves_calls_no_hope() {
+    // R16.
+    alone(async || {
+        let stage = stage(&[]);
+        stage.ask("echo", "").await.unwrap();
+        stage.tree.node("root.helper").terminate().await.unwrap();
+        let snapshot = stage.tree.snapshot().await;
+        let down = snapshot.find("root.helper").map(|node| node.down);
+        assert!(
+            matches!(down, None | Some(Some(Down::Terminated))),
+            "{down:?}"
+        );
+        let error = stage.ask("echo", "").await.unwrap_err();
+        assert!(matches!(error, CallError::Down(_)), "{error}");
+        drop(stage.tree.stop().await);
+    });
+}
