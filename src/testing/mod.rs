@@ -89,8 +89,14 @@ pub use self::storm::Storm;
 mod guides {
     #[doc = include_str!("../../docs/guide/from-erlang.md")]
     mod from_erlang {}
+    #[cfg(feature = "helper")]
+    #[doc = include_str!("../../docs/guide/helpers.md")]
+    mod helpers {}
     #[doc = include_str!("../../docs/guide/patterns.md")]
     mod patterns {}
+    #[cfg(feature = "process")]
+    #[doc = include_str!("../../docs/guide/processes.md")]
+    mod processes {}
     #[doc = include_str!("../../docs/guide/resources.md")]
     mod resources {}
     #[doc = include_str!("../../docs/guide/testing.md")]
