@@ -1,5 +1,6 @@
 //! The protocol of the script, and a tree that runs it.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use perennial::helper::{
@@ -110,10 +111,10 @@ pub(crate) fn stage_with(
     args: &[&str],
     choose: impl FnOnce(Builder<Script>) -> Builder<Script>,
 ) -> Stage {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("there is room");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/helper/script.py");
-    let command = Command::new("python3")
-        .arg(script)
+    let command = Command::new(python())
+        .args(["-S", script])
         .args(args.iter().copied());
     let ladder = Ladder::new().close_stdin(QUICK).signal(Signal::TERM, SLOW);
     let command = command.current_dir(folder.path()).ladder(ladder);
@@ -136,6 +137,19 @@ pub(crate) fn stage_with(
         helper,
         tree: Supervisor::new(root).start(),
     }
+}
+
+/// The interpreter itself: what `PATH` leads to may be a script that looks for it each time.
+fn python() -> &'static str {
+    static PYTHON: OnceLock<String> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let mut command = std::process::Command::new("python3");
+        let output = command
+            .args(["-c", "import sys; print(sys.executable, end='')"])
+            .output();
+        let output = output.expect("python3 is installed");
+        String::from_utf8(output.stdout).expect("it is a path")
+    })
 }
 
 impl Stage {
