@@ -13,3 +13,5 @@ mod crashes;
 mod handshake;
 #[path = "helper/script.rs"]
 mod script;
+#[path = "helper/serving.rs"]
+mod serving;

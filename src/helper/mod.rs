@@ -9,14 +9,19 @@
 //! - A request is written whole or the program is stopped, so that no caller who gives up can tear
 //!   the stream.
 //! - One message is written at a time, so that a small call waits behind a large one.
+//!
+//! A program of ours can be a helper, too: [`serve`] is the other side. [`gocache`] is the protocol
+//! of Go's build cache.
 
 mod calls;
 mod error;
 mod framing;
+pub mod gocache;
 mod handle;
 mod node;
 mod protocol;
 mod report;
+mod serve;
 mod session;
 
 pub use self::error::{CallError, Crash, CrashCause, Delivered, RunHelperError};
@@ -24,3 +29,4 @@ pub use self::framing::{FrameError, Framing};
 pub use self::handle::{Builder, Helper};
 pub use self::protocol::{CallId, Message, Protocol, ProtocolError};
 pub use self::report::{CloseAnswer, CloseReport};
+pub use self::serve::{Asked, Listener, ServeError, ServeLimits, serve};

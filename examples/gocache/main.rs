@@ -1,0 +1,96 @@
+//! A build cache for the `go` command, in a folder that several builds may share.
+//!
+//! ```sh
+//! cargo build --release --example gocache --features helper,store
+//! GOCACHEPROG="target/release/examples/gocache serve --dir /tmp/cache" go build
+//! target/release/examples/gocache stat --dir /tmp/cache
+//! ```
+//!
+//! The go command starts it, and it ends with the build. It is killed at any moment without harm:
+//! what is in the folder is whole, and verified by its digest.
+
+mod args;
+mod cache;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use perennial::helper::gocache::Listening;
+use perennial::helper::{ServeLimits, serve};
+use perennial::store::Store;
+use tokio::runtime::Runtime;
+
+use crate::args::{Args, Place, Verb};
+use crate::cache::Cache;
+
+/// The longest message: a body of three quarters of that.
+const MESSAGE_MAX: usize = 2 << 30;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = Runtime::new().map_err(Into::into).and_then(|runtime| {
+        let done = runtime.block_on(run(args.verb));
+        // A thread that waits for more input is not waited for.
+        runtime.shutdown_background();
+        done
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gocache: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(verb: Verb) -> anyhow::Result<()> {
+    match verb {
+        Verb::Serve { place, verbose } => {
+            let cache = Cache::new(open(&place).await?);
+            let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
+            let mut limits = ServeLimits::default();
+            limits.message_max = MESSAGE_MAX;
+            serve(input, output, limits, Listening::default(), |request| {
+                cache.answer(request)
+            })
+            .await?;
+            if verbose {
+                eprintln!("gocache: {cache}");
+            }
+            Ok(())
+        }
+        Verb::Stat { place } => {
+            let stat = open(&place).await?.stat().await?;
+            say(format_args!(
+                "{} outputs, {} bytes; {} actions",
+                stat.blobs, stat.bytes, stat.actions
+            ))
+        }
+        Verb::Prune { place } => {
+            let pruned = open(&place).await?.prune().await?;
+            say(format_args!(
+                "{} removed, {} bytes; {} bytes are left",
+                pruned.removed, pruned.bytes_removed, pruned.bytes_left
+            ))
+        }
+        Verb::Verify { place } => {
+            let verified = open(&place).await?.verify().await?;
+            let removed = verified.blobs_removed.len() + verified.actions_removed.len();
+            say(format_args!(
+                "{} outputs and {} actions are sound, {removed} were corrupt and are removed",
+                verified.blobs, verified.actions
+            ))
+        }
+    }
+}
+
+async fn open(place: &Place) -> anyhow::Result<Store> {
+    let store = Store::open(&place.dir, place.limits()).await;
+    store.with_context(|| format!("{} cannot be used", place.dir.display()))
+}
+
+fn say(what: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{what}")?)
+}

@@ -1,0 +1,69 @@
+//! Requests and answers as they are written.
+//!
+//! Go matches the names of fields without regard to case, and leaves out what is empty.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What the program can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Word {
+    Get,
+    Put,
+    Close,
+}
+
+/// The first message of the program.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Hello {
+    #[serde(rename = "ID")]
+    pub(super) id: u64,
+    pub(super) known_commands: Vec<Word>,
+}
+
+/// A request, without the body that may follow it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Asked {
+    #[serde(rename = "ID")]
+    pub(super) id: u64,
+    #[serde(rename = "Command")]
+    pub(super) word: Word,
+    /// In base64.
+    #[serde(rename = "ActionID", default, skip_serializing_if = "String::is_empty")]
+    pub(super) action: String,
+    /// In base64.
+    #[serde(rename = "OutputID", default, skip_serializing_if = "String::is_empty")]
+    pub(super) output: String,
+    /// How many bytes the body has. If there are any, the next message is the body, a string of
+    /// JSON in base64.
+    #[serde(rename = "BodySize", default, skip_serializing_if = "is_zero")]
+    pub(super) size: u64,
+}
+
+/// An answer.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Answered {
+    #[serde(rename = "ID")]
+    pub(super) id: u64,
+    #[serde(rename = "Err", default, skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+    #[serde(rename = "Miss", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_miss: bool,
+    #[serde(rename = "OutputID", default, skip_serializing_if = "Option::is_none")]
+    pub(super) output: Option<String>,
+    #[serde(rename = "Size", default, skip_serializing_if = "is_zero")]
+    pub(super) size: u64,
+    #[serde(rename = "DiskPath", default, skip_serializing_if = "Option::is_none")]
+    pub(super) path: Option<PathBuf>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+const fn is_zero(size: &u64) -> bool {
+    *size == 0
+}
