@@ -36,7 +36,8 @@ async fn said_by(
     })
     .await;
     let mut said = String::new();
-    output.read_to_string(&mut said).await.unwrap();
+    let read = output.read_to_string(&mut said).await;
+    read.expect("it is text");
     (served, said)
 }
 
