@@ -6,7 +6,7 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 use perennial::resource::{Closed, ReleaseError, Releaser, Shared};
 use perennial::testing::Harness;
-use perennial::{Context, Report, Rung, Supervisor, runnable};
+use perennial::{Context, Report, RunError, Rung, State, Supervisor, runnable};
 
 use crate::probe::{Diary, Probe, Way};
 use crate::scene::{Scene, play, root, serve};
@@ -247,5 +247,32 @@ fn a_releaser_that_is_started_again_goes_on_with_what_is_live() {
         h.wait(order).await.expect("it stands");
         one.close().await.expect("it is sound");
         diary.assert(&["one"]);
+    });
+}
+
+#[test]
+fn a_releaser_may_wait_without_a_limit() {
+    // L9. Then its stop takes as long as the last holder does, or as a deadline allows.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let node = releaser.node_within(Duration::MAX);
+    let root = move |ctx: Context| {
+        let declared = ctx.run("releaser", node.clone());
+        async move {
+            declared?;
+            ctx.done();
+            Ok::<_, RunError>(())
+        }
+    };
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        let kept = releaser.open("kept", diary.sound("kept"));
+        let ending = h.tree().stop();
+        h.advance(Duration::from_secs(100_000)).await;
+        assert_eq!(h.state("root.releaser").await, Some(State::Stopping));
+        drop(kept);
+        let report = h.wait(ending).await.expect("a stop is no failure");
+        assert!(report.stops.is_empty(), "{report:?}");
+        diary.assert(&["kept"]);
     });
 }
