@@ -238,6 +238,6 @@ async fn serve(
         pool.drain().await;
     });
     // In time or not, what is live is named: some may have been opened after the rest had gone.
-    drop(drained.await);
+    let _ = drained.await;
     Ok(Unreleased::check(door.live())?)
 }
