@@ -23,6 +23,26 @@ pub(crate) const RESOURCES: &[Mutant] = &[
         found_by: Schedules("a_value_is_released_once_and_never_while_it_is_used"),
     },
     Mutant {
+        name: "a releaser stops beside those that use what it releases",
+        file: "src/resource/releaser.rs",
+        old: "code.provides().grace",
+        new: "code.grace",
+        found_by: Test(
+            "resource/stopping",
+            "users_may_take_longer_to_stop_than_the_releaser_waits",
+        ),
+    },
+    Mutant {
+        name: "the end of one code of a releaser is taken for the end of all",
+        file: "src/resource/door.rs",
+        old: "way.nodes == 0 && matches!",
+        new: "matches!",
+        found_by: Test(
+            "resource/releasing",
+            "what_waits_for_a_releaser_waits_as_long_as_one_may_come",
+        ),
+    },
+    Mutant {
         name: "a resource of an incarnation does not keep that from ending",
         file: "src/resource/releaser.rs",
         old: "let keeps = Keeps { hold, parent: None };",

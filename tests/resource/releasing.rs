@@ -136,6 +136,18 @@ fn a_node_that_is_never_declared_keeps_nothing_waiting() {
     diary.assert(&["one now"]);
 }
 
+#[test]
+fn what_waits_for_a_releaser_waits_as_long_as_one_may_come() {
+    // L9. Its node is made twice: the end of one code is not the end of both.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let (first, second) = (releaser.node(), releaser.node());
+    drop(releaser.open("one", diary.sound("one")));
+    drop(second);
+    diary.assert(&[]);
+    drop(first);
+    diary.assert(&["one now"]);
+}
+
 /// A value whose release at once panics.
 struct Bomb;
 

@@ -40,6 +40,33 @@ fn res_30_users_stop_first_and_then_what_they_had_is_released() {
 }
 
 #[test]
+fn users_may_take_longer_to_stop_than_the_releaser_waits() {
+    // R10. It provides, so it begins to wait when they are gone.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let (opens, notes) = (releaser.clone(), diary.clone());
+    let user = runnable(move |ctx: Context| {
+        let one = opens.open("one", notes.sound("one"));
+        async move {
+            ctx.healthy();
+            ctx.cancelled().await;
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            drop(one);
+        }
+    });
+    let user = user.grace(Duration::from_secs(30));
+    let root = root(&releaser, move |ctx| {
+        ctx.run("user", user.clone()).map(drop)
+    });
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        let report = h.stop().await.expect("a stop is no failure");
+        assert!(report.stops.is_empty(), "{report:?}");
+        diary.assert(&["one"]);
+    });
+}
+
+#[test]
 fn res_30_what_is_not_released_in_time_is_named_in_the_report() {
     // L9. With the places that hold it.
     let (releaser, diary) = (Releaser::new(), Diary::default());
