@@ -23,7 +23,7 @@ pub(super) type Act<T> = dyn FnOnce(&T) + Send;
 /// Keeps something to be done before a release; made by
 /// [`Shared::before_release`](crate::resource::Shared::before_release).
 ///
-/// When it is dropped, that is not done any more, unless the release has begun.
+/// When it is dropped, that is not done any more, unless it has begun; nobody waits for it then.
 #[must_use = "a hook that is dropped is never run"]
 pub struct Hook {
     table: Weak<dyn Unregister>,
@@ -52,8 +52,8 @@ impl<T: ?Sized + 'static> Hooks<T> {
         Hook { table, key }
     }
 
-    /// Runs all of them, each once. The first panic is the result; each is told at once, for the
-    /// release of that name may not get as far as to return it.
+    /// Runs all of them, each once. The first panic is the result; each is in the log at once, for
+    /// the release may not get as far as to return it.
     pub(super) fn run(&self, name: &str, value: &T) -> Result<(), HookError> {
         let mut result = Ok(());
         while let Some(act) = self.next() {
