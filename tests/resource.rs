@@ -17,6 +17,8 @@ mod files;
 mod generations;
 #[path = "resource/hooks.rs"]
 mod hooks;
+#[path = "resource/hostile.rs"]
+mod hostile;
 #[path = "resource/model.rs"]
 mod model;
 #[path = "resource/nodes.rs"]
@@ -44,3 +46,5 @@ mod threaded;
 mod threads;
 #[path = "resource/weak.rs"]
 mod weak;
+#[path = "resource/written.rs"]
+mod written;

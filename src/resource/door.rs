@@ -155,10 +155,11 @@ impl Door {
         }
         let before = mem::replace(&mut way.leads, Leads::To(pool.clone()));
         drop(way);
+        let serving = Serving(self.clone());
         if let Leads::Waiting(jobs) = before {
             jobs.into_iter().for_each(|job| job(pool));
         }
-        Some(Serving(self.clone()))
+        Some(serving)
     }
 }
 

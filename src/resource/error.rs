@@ -12,7 +12,7 @@ use crate::Evidence;
 use crate::resource::place::Place;
 use crate::resource::shared::Shared;
 
-/// Why a resource was not released in order. Its value is gone all the same.
+/// Why a release went wrong. The value is gone all the same.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ReleaseError {
@@ -57,8 +57,9 @@ pub enum ReleaseError {
         /// The resource.
         name: Cow<'static, str>,
     },
-    /// There was no releaser that ran: what can be done at once was done
-    /// ([`Release::release_now`](crate::resource::Release::release_now)).
+    /// There was no releaser that ran, or it had as many releases as the tree allows a node
+    /// ([`Supervisor::children_max`](crate::Supervisor::children_max)): what can be done at once
+    /// was done ([`Release::release_now`](crate::resource::Release::release_now)).
     #[error("{name} was released without a releaser")]
     NoReleaser {
         /// The resource.
@@ -112,7 +113,7 @@ impl fmt::Display for CloseError {
         if let [error] = self.errors() {
             return write!(f, "{error}");
         }
-        write!(f, "{} resources were not released in order", self.0.len())?;
+        write!(f, "{} releases went wrong", self.0.len())?;
         for error in &self.0 {
             write!(f, "\n  {error}")?;
             let mut source = error.source();

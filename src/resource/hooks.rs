@@ -1,14 +1,14 @@
 //! What is done just before a release.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use thiserror::Error;
+
+use crate::Panic;
 
 /// The hooks of one resource, in the order in which they were registered.
 pub(super) struct Hooks<T: ?Sized>(Mutex<Registered<T>>);
@@ -23,7 +23,7 @@ pub(super) type Act<T> = dyn FnOnce(&T) + Send;
 /// Keeps something to be done before a release; made by
 /// [`Shared::before_release`](crate::resource::Shared::before_release).
 ///
-/// When it is dropped, that is not done any more, unless the release has begun.
+/// When it is dropped, that is not done any more, unless it has begun; nobody waits for it then.
 #[must_use = "a hook that is dropped is never run"]
 pub struct Hook {
     table: Weak<dyn Unregister>,
@@ -52,13 +52,14 @@ impl<T: ?Sized + 'static> Hooks<T> {
         Hook { table, key }
     }
 
-    /// Runs all of them, each once. The first panic is the result; each is told at once, for the
-    /// release of that name may not get as far as to return it.
+    /// Runs all of them, each once. The first panic is the result; each is in the log at once, for
+    /// the release may not get as far as to return it.
     pub(super) fn run(&self, name: &str, value: &T) -> Result<(), HookError> {
         let mut result = Ok(());
         while let Some(act) = self.next() {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| act(value))) {
-                let error = HookError::new(payload);
+            if let Err(panic) = Panic::catch(|| act(value)) {
+                let source = None;
+                let error = HookError { panic, source };
                 tracing::warn!(target: "perennial", name, %error, "the release goes on");
                 result = result.and(Err(error));
             }
@@ -96,23 +97,9 @@ impl fmt::Debug for Hook {
 
 /// That a hook panicked. The release went on.
 #[derive(Debug, Error)]
-#[error("a hook before the release panicked with {message}")]
+#[error("a hook before the release panicked {panic}")]
 pub(super) struct HookError {
-    message: String,
+    panic: Panic,
     /// Why the release failed, if it did too.
     pub(super) source: Option<Box<dyn Error + Send + Sync>>,
-}
-
-impl HookError {
-    fn new(payload: Box<dyn Any + Send>) -> Self {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let message = text.unwrap_or("a payload that is no text").to_owned();
-        // A payload may panic when it is dropped.
-        std::mem::forget(payload);
-        Self {
-            message,
-            source: None,
-        }
-    }
 }

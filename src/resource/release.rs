@@ -47,7 +47,8 @@ pub trait Release: Send + Sync + Sized + 'static {
     /// [`Releaser`](crate::resource::Releaser) stands any more, or none stood yet. By default it is
     /// dropped.
     ///
-    /// It runs on the thread that gave the last reference away, and must not wait.
+    /// It runs on the thread that gave the last reference away, or that finds that nobody will come
+    /// for it any more, and must not wait.
     fn release_now(self) {}
 
     /// How long [`release`](Self::release) may take: 5 s by default. It is asked when the resource

@@ -38,6 +38,10 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(1);
 /// while it is down, until it is ordered to start. If there is no node at all, or its place or its
 /// tree is gone, a value is released at once ([`Release::release_now`]).
 ///
+/// So the node belongs in no group with nodes that [open for themselves](Self::open_in): if it died
+/// with them, it would start again when they have ended, and they have ended when it has released.
+/// They would be leaked. The order of their stops needs no group.
+///
 /// The code of a node is kept as long as its place stands, and so is a reference that the code
 /// captured: longer than the releaser waits when the tree stops. So code captures a
 /// [weak](crate::resource::WeakShared) one, or opens for itself.
@@ -137,7 +141,7 @@ impl Releaser {
             let door = presence.0.clone();
             async move { serve(context, door, within).await.into_exit() }.boxed()
         });
-        code.provides().grace(within + DRAIN_MARGIN)
+        code.provides().grace(within.saturating_add(DRAIN_MARGIN))
     }
 
     /// Opens a resource: this is the first reference to it. The name may be any text, and need not
@@ -224,14 +228,16 @@ async fn serve(
     // It takes releases until this code has returned.
     let pool = Pool::builder().provides().build();
     context.run("releases", pool.clone())?;
-    let _serving = door.serve(&pool).ok_or(SecondNode)?;
+    let serving = door.serve(&pool).ok_or(SecondNode)?;
     context.healthy();
     context.cancelled().await;
     let drained = timeout(within, async {
         door.emptied().await;
+        // What is given back while the pool drains waits for the next incarnation.
+        drop(serving);
         pool.drain().await;
     });
     // In time or not, what is live is named: some may have been opened after the rest had gone.
-    drop(drained.await);
+    let _ = drained.await;
     Ok(Unreleased::check(door.live())?)
 }

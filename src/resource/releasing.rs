@@ -1,7 +1,6 @@
 //! The release of one value.
 
 use std::error::Error;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use crate::resource::door::Job;
 use crate::resource::held::{Ties, Whole};
 use crate::resource::hooks::Hooks;
 use crate::resource::release::Release;
-use crate::{Grace, Pool, once};
+use crate::{Grace, Panic, Pool, once};
 
 /// Has a value released that nobody shares any more.
 pub(super) fn begin<T: Release>(whole: Whole<T>) {
@@ -75,10 +74,14 @@ impl<T: Release> Drop for Releasing<T> {
         let name = &*self.ties.record.name;
         // Nobody is there to be told but the log.
         drop(self.hooks.run(name, &value));
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| value.release_now())) {
-            // The panic hook has told of it. Dropping the payload might panic again.
-            std::mem::forget(payload);
+        match Panic::catch(|| value.release_now()) {
+            Ok(()) => tracing::warn!(target: "perennial", name, "released without a releaser"),
+            Err(panic) => tracing::warn!(
+                target: "perennial",
+                name,
+                %panic,
+                "the release without a releaser panicked"
+            ),
         }
-        tracing::warn!(target: "perennial", name, "released without a releaser");
     }
 }

@@ -165,8 +165,8 @@ impl<T: ?Sized> Shared<T> {
     /// needed of it.
     ///
     /// Hooks run one after the other, in the order in which they were registered, by the task that
-    /// releases; they must not wait. If one panics the others run, the value is released, and the
-    /// release has failed.
+    /// releases, or where [`Release::release_now`] runs; they must not wait. If one panics the
+    /// others run, the value is released, and the release has failed.
     pub fn before_release(&self, act: impl FnOnce(&T) + Send + 'static) -> Hook {
         self.held().before_release(Box::new(act))
     }

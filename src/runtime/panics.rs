@@ -116,6 +116,37 @@ fn take_seen(watch: Watch) -> Option<Panic> {
     watch.has_seen.then(|| SEEN.with(RefCell::take)).flatten()
 }
 
+impl Panic {
+    /// Runs code, and catches its panic.
+    ///
+    /// Where that was is known in a process that has started a
+    /// [`Supervisor`](crate::Supervisor). In a tree that somebody listens to, a panic that is
+    /// caught is not printed, as those of nodes are not: it is the caller's to tell.
+    ///
+    /// # Errors
+    ///
+    /// The panic. Its payload is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial::Panic;
+    ///
+    /// let panic = Panic::catch(|| panic!("no more ink")).unwrap_err();
+    /// assert_eq!(panic.message(), "no more ink");
+    /// ```
+    pub fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Self> {
+        let hook = match WATCH.with(Cell::get).hook {
+            Hook::Unsupervised => Hook::Loud,
+            supervised => supervised,
+        };
+        catch(hook, run).map_err(|(panic, payload)| {
+            drop_shielded(payload);
+            panic
+        })
+    }
+}
+
 /// Goes on with a panic that was caught on another thread, with what was seen of it there.
 pub(crate) fn resume(panic: Panic, payload: Payload) -> ! {
     keep_seen(panic);

@@ -57,10 +57,7 @@ fn a_close_that_takes_its_parents_along_waits_for_them_and_hears_of_all() {
             assert_eq!(names, ["file", "dir"]);
             diary.assert(&["reader", "file panicked", "dir failed"]);
             let text = error.to_string();
-            assert!(
-                text.starts_with("2 resources were not released in order\n"),
-                "{text}"
-            );
+            assert!(text.starts_with("2 releases went wrong\n"), "{text}");
             assert!(
                 text.ends_with("failed while starting: the disk is full"),
                 "{text}"

@@ -131,6 +131,26 @@ fn a_part_cannot_be_taken_out_of_its_whole() {
     );
 }
 
+#[test]
+fn a_derived_resource_is_in_the_way_of_its_parent_and_is_named() {
+    // R17. By the place where it was derived.
+    play(
+        async |Scene {
+                   releaser, diary, ..
+               }| {
+            let parent = releaser.open("parent", diary.sound("parent"));
+            let child = parent.derive("child", diary.sound("child"));
+            let line = line!() - 1;
+            let still = in_use(parent.close_exclusive().await.expect_err("the child"));
+            assert_eq!(still.holders()[0].location().line(), line);
+            child.close().await.expect("it is sound");
+            let parent = still.into_reference();
+            parent.close_exclusive().await.expect("it is the only one");
+            diary.assert(&["child", "parent"]);
+        },
+    );
+}
+
 /// A resource with a part that could be one.
 struct Outer(Probe);
 

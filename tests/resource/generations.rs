@@ -3,10 +3,10 @@
 use futures::FutureExt;
 use perennial::resource::{Generations, Releaser, Shared};
 use perennial::testing::{Fault, Harness};
-use perennial::{Backoff, Context, RunError, Runnable, State};
+use perennial::{Backoff, Context, GoneError, RunError, Runnable, State};
 
 use crate::probe::{Diary, Probe, Way};
-use crate::scene::root;
+use crate::scene::{root, serve as serve_user};
 
 /// Serves a line until it is asked to stop.
 async fn serve(ctx: Context, _line: Shared<Probe>) {
@@ -116,5 +116,43 @@ fn a_resource_that_cannot_be_opened_is_waited_for_until_its_node_is_down() {
         assert_eq!(gone.to_string(), "root.line publishes nothing any more");
         let log = h.log().to_string();
         assert!(log.contains("nobody answers"), "{log}");
+    });
+}
+
+#[test]
+fn who_gets_a_generation_for_a_node_is_named_with_it() {
+    // R17. With the line that asked, too.
+    let (releaser, all, diary) = (Releaser::new(), Generations::new(), Diary::default());
+    let notes = diary.clone();
+    let open = move |_ctx: Context| {
+        let line = notes.sound("line");
+        async move { Ok::<_, RunError>(line) }
+    };
+    let line = all.node(&releaser, "line", open, serve);
+    let user = move |ctx: Context| {
+        let getting = all.get_in(&ctx);
+        async move {
+            let _line = getting.await?;
+            serve_user(ctx).await;
+            Ok::<_, GoneError>(())
+        }
+    };
+    let asked = line!() - 7;
+    let root = root(&releaser, move |ctx| {
+        ctx.run("line", line.clone())?;
+        ctx.run("user", user.clone()).map(drop)
+    });
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        let live = releaser.live();
+        let [_, place] = live[0].holders() else {
+            panic!("{live:?}");
+        };
+        assert_eq!(place.location().line(), asked);
+        let node = place.node().map(ToString::to_string);
+        assert_eq!(node.as_deref(), Some("root.user"));
+        h.stop().await.expect("a stop is no failure");
+        releaser.all_released().expect("it is");
     });
 }

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use perennial::resource::{Release, Releaser, Shared};
-use perennial::testing::Fault;
-use perennial::{Backoff, Context, State, runnable};
+use perennial::resource::{Place, Release, Releaser, Shared};
+use perennial::testing::{Fault, Harness};
+use perennial::{Backoff, Context, OwnError, RunError, Runnable, State, Strategy, runnable};
 
 use crate::probe::{Diary, Way};
 use crate::puppet::Puppet;
-use crate::scene::{Scene, play, play_with};
+use crate::scene::{Scene, play, play_with, serve};
 
 #[test]
 fn res_28_the_references_of_an_owner_that_ends_are_released_however_it_ends() {
@@ -141,6 +141,84 @@ fn a_resource_of_an_incarnation_keeps_it_from_starting_again_while_others_hold_i
     );
 }
 
+#[test]
+fn a_value_that_was_taken_out_does_not_keep_its_incarnation_from_ending() {
+    // R14. It belongs to whoever took it, and the node starts again beside it.
+    let (puppet, obey) = Puppet::new();
+    let user = runnable(obey).backoff(Backoff::none());
+    let declare = move |ctx: &Context| ctx.run("user", user.clone()).map(drop);
+    play_with(
+        Releaser::new(),
+        declare,
+        async |Scene { releaser, diary, h }| {
+            puppet.healthy().await;
+            let one = open_in(&puppet, &releaser, &diary).await;
+            let value = one.take_exclusive().expect("it is the only one");
+            puppet.die().await;
+            puppet.healthy().await;
+            h.settled().await;
+            let snapshot = h.snapshot().await;
+            let user = snapshot.find("root.user").expect("it stands");
+            assert_eq!((user.state, user.restarts), (State::Healthy, 1));
+            diary.assert(&[]);
+            drop(value);
+        },
+    );
+}
+
+/// Where the only reference was made of the one resource that is live.
+fn holder(releaser: &Releaser) -> Place {
+    let live = releaser.live();
+    let [one] = &live[..] else {
+        panic!("{live:?}");
+    };
+    let [place] = one.holders() else {
+        panic!("{one}");
+    };
+    place.clone()
+}
+
+#[test]
+fn a_reference_of_a_node_is_named_with_its_node_however_it_was_made() {
+    // R17. And with the line that made it.
+    let (puppet, obey) = Puppet::new();
+    let user = runnable(obey);
+    let declare = move |ctx: &Context| ctx.run("user", user.clone()).map(drop);
+    play_with(
+        Releaser::new(),
+        declare,
+        async |Scene {
+                   releaser, diary, ..
+               }| {
+            puppet.healthy().await;
+            let opens = releaser.clone();
+            puppet
+                .tell(move |ctx| {
+                    let opened = opens.open_in(ctx, "one", diary.sound("one"));
+                    let line = line!() - 1;
+                    let opened = opened.expect("the incarnation runs");
+                    let place = holder(&opens);
+                    assert_eq!(
+                        (place.node(), place.location().line()),
+                        (Some(ctx.path()), line)
+                    );
+                    let weak = opened.downgrade();
+                    let upgraded = weak.upgrade_in(ctx).expect("it is live");
+                    let line = line!() - 1;
+                    drop(opened);
+                    let place = holder(&opens);
+                    assert_eq!(
+                        (place.node(), place.location().line()),
+                        (Some(ctx.path()), line)
+                    );
+                    drop(upgraded);
+                    None
+                })
+                .await;
+        },
+    );
+}
+
 /// Opens a resource of the puppet's incarnation.
 async fn open_in(
     puppet: &Puppet,
@@ -157,6 +235,63 @@ async fn open_in(
         .await;
     let opened = receive.await.expect("it was told");
     opened.expect("the incarnation runs")
+}
+
+/// A root with a releaser in one group with a user, whose lock is that of an incarnation.
+fn grouped(releaser: &Releaser, diary: &Diary) -> impl Runnable + use<> {
+    let (opens, notes) = (releaser.clone(), diary.clone());
+    let user = runnable(move |ctx: Context| {
+        let lock = opens.open_in(&ctx, "lock", notes.sound("lock"));
+        async move {
+            let _lock = lock?;
+            serve(ctx).await;
+            Ok::<_, OwnError>(())
+        }
+    });
+    let node = releaser.node();
+    move |ctx: Context| {
+        let group = ctx.group("serving", Strategy::RestForOne);
+        let group = group.run("releaser", node.clone());
+        let declared = group.run("user", user.clone()).start();
+        async move {
+            declared?;
+            ctx.done();
+            Ok::<_, RunError>(())
+        }
+    }
+}
+
+#[test]
+fn a_releaser_that_is_restarted_with_its_users_releases_before_it_stops() {
+    // R10. It provides, so it is asked when they are gone.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let root = grouped(&releaser, &diary);
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        let order = h.tree().node("root.releaser").restart();
+        h.wait(order).await.expect("it stands");
+        h.settled().await;
+        assert_eq!(h.state("root.user").await, Some(State::Healthy));
+        diary.assert(&["lock"]);
+    });
+}
+
+#[test]
+fn a_resource_of_an_incarnation_that_falls_with_a_dead_releaser_is_named_as_a_leak() {
+    // L9, R14. Each waits for the other, for no longer than the grace; it is released in the end.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let root = grouped(&releaser, &diary);
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        h.inject(Fault::panic("root.releaser"));
+        h.until("root.releaser", State::Down).await;
+        let snapshot = h.snapshot().await.to_string();
+        assert!(snapshot.contains("holds lock, leaked"), "{snapshot}");
+        h.stopped().await.expect_err("it cannot go on");
+        diary.assert(&["lock now"]);
+    });
 }
 
 #[test]

@@ -1,15 +1,19 @@
 //! When a release runs, and what it may do.
 
+use std::future::poll_fn;
+use std::mem::replace;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use perennial::resource::{
     CloseError, Closed, Release, ReleaseError, Releaser, Shared, WeakShared,
 };
-use perennial::testing::Harness;
-use perennial::{Context, State};
+use perennial::testing::{Fault, Harness};
+use perennial::{Context, State, Supervisor};
+use tokio::sync::oneshot;
 
-use crate::probe::{Diary, Probe};
-use crate::scene::{Scene, play, play_with, root, serve};
+use crate::probe::{Diary, Probe, Way};
+use crate::scene::{Scene, play, play_with, root, second, serve};
 
 /// A value whose release uses references in every way there is.
 struct Busy {
@@ -132,6 +136,18 @@ fn a_node_that_is_never_declared_keeps_nothing_waiting() {
     diary.assert(&["one now"]);
 }
 
+#[test]
+fn what_waits_for_a_releaser_waits_as_long_as_one_may_come() {
+    // L9. Its node is made twice: the end of one code is not the end of both.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let (first, second) = (releaser.node(), releaser.node());
+    drop(releaser.open("one", diary.sound("one")));
+    drop(second);
+    diary.assert(&[]);
+    drop(first);
+    diary.assert(&["one now"]);
+}
+
 /// A value whose release at once panics.
 struct Bomb;
 
@@ -178,4 +194,105 @@ fn a_releaser_has_one_node_at_a_time() {
             "{log}"
         );
     });
+}
+
+#[test]
+fn what_the_pool_of_releases_has_no_room_for_is_released_at_once() {
+    // L3. Whoever closes is told, and nothing waits for room.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let root = root(&releaser, |_| Ok(()));
+    Harness::run(None, |h| async move {
+        h.start_with(Supervisor::new(root).children_max(2));
+        h.settled().await;
+        let open = |name| releaser.open(name, diary.probe(name, Way::Slow));
+        let (one, two, three) = (open("one"), open("two"), open("three"));
+        let others = tokio::spawn(async { tokio::join!(one.close(), two.close()) });
+        h.idle().await;
+        let refused = three.close().await.expect_err("there is no room");
+        assert!(
+            matches!(refused.errors(), [ReleaseError::NoReleaser { .. }]),
+            "{refused:?}"
+        );
+        diary.assert(&["three now"]);
+        let (one, two) = h.wait(others).await.expect("no panic");
+        assert_eq!(one.expect("it is sound"), Closed::Released);
+        assert_eq!(two.expect("it is sound"), Closed::Released);
+    });
+}
+
+#[test]
+fn a_releaser_that_dies_cuts_short_what_runs_and_goes_on_with_what_waits() {
+    // R16. Its next incarnation releases what was given back meanwhile.
+    play(async |Scene { releaser, diary, h }| {
+        let one = releaser.open("one", diary.probe("one", Way::Hangs));
+        let two = releaser.open("two", diary.sound("two"));
+        let running = tokio::spawn(one.close());
+        h.idle().await;
+        h.inject(Fault::kill("root.releaser"));
+        h.idle().await;
+        assert_ne!(h.state("root.releaser").await, Some(State::Healthy));
+        let waiting = tokio::spawn(two.close());
+        h.settled().await;
+        let error = running
+            .await
+            .expect("no panic")
+            .expect_err("it was aborted");
+        assert!(
+            matches!(error.errors(), [ReleaseError::CutShort { .. }]),
+            "{error:?}"
+        );
+        waiting.await.expect("no panic").expect("it is sound");
+        diary.assert(&["two"]);
+    });
+}
+
+/// A value that tells when it is gone, a second after its release has begun.
+struct Last(oneshot::Sender<()>);
+
+impl Release for Last {
+    type Error = std::convert::Infallible;
+
+    async fn release(self) -> Result<(), Self::Error> {
+        second().await;
+        drop(self.0);
+        Ok(())
+    }
+}
+
+/// Lets those run that are ready, each once. A yield lets them run until none is.
+async fn turn() {
+    let mut has_run = false;
+    poll_fn(|cx| {
+        if replace(&mut has_run, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn what_is_given_back_just_when_a_releaser_has_drained_waits_for_its_next_incarnation() {
+    // L9. Whenever that is: it is not released without a releaser, as another one comes.
+    for turns in 0..12 {
+        play(async |Scene { releaser, diary, h }| {
+            let (last, is_gone) = oneshot::channel();
+            drop(releaser.open("last", Last(last)));
+            let (opens, notes) = (releaser.clone(), diary.clone());
+            let late = tokio::spawn(async move {
+                is_gone.await.expect_err("it is dropped");
+                for _ in 0..turns {
+                    turn().await;
+                }
+                opens.open("late", notes.sound("late")).close().await
+            });
+            h.idle().await;
+            let order = h.tree().node("root.releaser").restart();
+            h.wait(order).await.expect("it stands");
+            let closed = h.wait(late).await.expect("no panic");
+            assert_eq!(closed.expect("it is sound"), Closed::Released, "{turns}");
+            diary.assert(&["late"]);
+        });
+    }
 }

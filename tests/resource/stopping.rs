@@ -6,7 +6,7 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 use perennial::resource::{Closed, ReleaseError, Releaser, Shared};
 use perennial::testing::Harness;
-use perennial::{Context, Report, Rung, Supervisor, runnable};
+use perennial::{Context, Report, RunError, Rung, State, Supervisor, runnable};
 
 use crate::probe::{Diary, Probe, Way};
 use crate::scene::{Scene, play, root, serve};
@@ -36,6 +36,33 @@ fn res_30_users_stop_first_and_then_what_they_had_is_released() {
         assert!(report.stops.is_empty(), "{report:?}");
         diary.assert(&["user", "slow"]);
         releaser.all_released().expect("all are");
+    });
+}
+
+#[test]
+fn users_may_take_longer_to_stop_than_the_releaser_waits() {
+    // R10. It provides, so it begins to wait when they are gone.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let (opens, notes) = (releaser.clone(), diary.clone());
+    let user = runnable(move |ctx: Context| {
+        let one = opens.open("one", notes.sound("one"));
+        async move {
+            ctx.healthy();
+            ctx.cancelled().await;
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            drop(one);
+        }
+    });
+    let user = user.grace(Duration::from_secs(30));
+    let root = root(&releaser, move |ctx| {
+        ctx.run("user", user.clone()).map(drop)
+    });
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        let report = h.stop().await.expect("a stop is no failure");
+        assert!(report.stops.is_empty(), "{report:?}");
+        diary.assert(&["one"]);
     });
 }
 
@@ -247,5 +274,32 @@ fn a_releaser_that_is_started_again_goes_on_with_what_is_live() {
         h.wait(order).await.expect("it stands");
         one.close().await.expect("it is sound");
         diary.assert(&["one"]);
+    });
+}
+
+#[test]
+fn a_releaser_may_wait_without_a_limit() {
+    // L9. Then its stop takes as long as the last holder does, or as a deadline allows.
+    let (releaser, diary) = (Releaser::new(), Diary::default());
+    let node = releaser.node_within(Duration::MAX);
+    let root = move |ctx: Context| {
+        let declared = ctx.run("releaser", node.clone());
+        async move {
+            declared?;
+            ctx.done();
+            Ok::<_, RunError>(())
+        }
+    };
+    Harness::run(None, |h| async move {
+        h.start(root);
+        h.settled().await;
+        let kept = releaser.open("kept", diary.sound("kept"));
+        let ending = h.tree().stop();
+        h.advance(Duration::from_secs(100_000)).await;
+        assert_eq!(h.state("root.releaser").await, Some(State::Stopping));
+        drop(kept);
+        let report = h.wait(ending).await.expect("a stop is no failure");
+        assert!(report.stops.is_empty(), "{report:?}");
+        diary.assert(&["kept"]);
     });
 }

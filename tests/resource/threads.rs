@@ -151,6 +151,32 @@ fn res_25_a_release_that_blocks_its_thread_is_given_up_as_leaked() {
 }
 
 #[test]
+fn a_hook_is_forgotten_while_another_one_runs() {
+    // L9. Nobody waits for the one that runs, not even the drop of its own handle.
+    let releaser = Releaser::new();
+    let root = root(&releaser, |_| Ok(()));
+    on_many(async move {
+        let tree = Supervisor::new(root).start();
+        tree.settled().await;
+        let one = releaser.open("one", Counted::new(&Arc::default()).0);
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let (go_on, gate) = std::sync::mpsc::channel::<()>();
+        let first = one.before_release(move |_| {
+            let _ = begin.send(());
+            let _ = gate.recv();
+        });
+        let second = one.before_release(|_| panic!("it was forgotten"));
+        let closing = tokio::spawn(one.close());
+        begun.await.expect("the first runs");
+        drop((first, second));
+        drop(go_on);
+        let closed = closing.await.expect("no panic").expect("it is sound");
+        assert_eq!(closed, Closed::Released);
+        tree.stop().await.expect("a stop is no failure");
+    });
+}
+
+#[test]
 fn res_38_a_duplicate_takes_no_memory_of_its_own() {
     // L9. Without tracking never, with tracking only for as many as there are at a time.
     for (releaser, most) in [(Releaser::untracked(), 0), (Releaser::new(), 8)] {
