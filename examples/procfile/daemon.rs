@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{SetOnce, mpsc};
+use tokio::time::{Instant, sleep};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry;
@@ -26,6 +27,9 @@ use crate::{Code, complain};
 
 /// How many wishes may wait.
 const WISHES_MAX: usize = 64;
+/// How long a port may be taken still, and how often it is looked at.
+const PORTS_WITHIN: Duration = Duration::from_secs(1);
+const PORTS_PAUSE: Duration = Duration::from_millis(20);
 /// How long whoever watches has to take the last lines.
 const SHOWN_WITHIN: Duration = Duration::from_secs(1);
 
@@ -77,7 +81,7 @@ async fn run(file: &Path) -> Result<(), UpError> {
     let place = Place::of(file).map_err(misplaced)?;
     // As long as this lives, nobody else runs the same file.
     let _lock = place.take().map_err(misplaced)?;
-    Plan::check_machine(file, &plan.units(), &BTreeSet::new())?;
+    check_machine(file, &plan).await?;
     let (logs, screen) = (Arc::new(Logs::default()), Screen::start()?);
     let paint = Paint::new(logs.clone(), screen.clone()).with_filter(LevelFilter::INFO);
     let subscribed = tracing::subscriber::set_global_default(registry().with(paint));
@@ -99,6 +103,19 @@ async fn run(file: &Path) -> Result<(), UpError> {
         Ok(report) if report.leaked().next().is_none() => Ok(()),
         Ok(report) => Err(UpError::Left(report)),
         Err(failure) => Err(UpError::Failed(failure)),
+    }
+}
+
+/// Finds what the machine does not have. A port may be taken by a program of a daemon that was
+/// killed, and its guard ends that a moment later.
+async fn check_machine(file: &Path, plan: &Plan) -> Result<(), BadFile> {
+    let units = plan.units();
+    let deadline = Instant::now() + PORTS_WITHIN;
+    loop {
+        match Plan::check_machine(file, &units, &BTreeSet::new()) {
+            Err(bad) if bad.is_of_ports() && Instant::now() < deadline => sleep(PORTS_PAUSE).await,
+            checked => return checked,
+        }
     }
 }
 

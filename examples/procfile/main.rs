@@ -27,7 +27,6 @@ mod plan;
 mod program;
 mod programs;
 mod screen;
-mod team;
 
 use std::fmt;
 use std::io::{ErrorKind, Write, stderr, stdout};

@@ -5,6 +5,7 @@
 mod client;
 mod place;
 mod server;
+mod status;
 
 use std::time::Duration;
 

@@ -1,11 +1,9 @@
 //! The side of the daemon: a node that accepts, and one for each client.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Weak};
 
-use perennial::process::{Process, Status};
-use perennial::{Context, Name, NodeSnapshot, Pool, State, Tree};
+use perennial::{Context, Name, Pool, Tree};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Take};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -14,9 +12,8 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::place::Place;
-use super::{Answer, CLIENTS_MAX, REQUEST_MAX, REQUEST_TIMEOUT, Request};
+use super::{Answer, CLIENTS_MAX, REQUEST_MAX, REQUEST_TIMEOUT, Request, status};
 use crate::logs::{Fresh, Logs, Reader};
-use crate::paint::program_at;
 use crate::programs::{Programs, What, Wish, WishError};
 
 /// What the clients are told from, and what outlives the incarnations of the node.
@@ -151,20 +148,7 @@ impl Tell {
         let Some(tree) = self.tree.wait().await.upgrade() else {
             return Ok(());
         };
-        let snapshot = tree.snapshot().await;
-        let nodes = snapshot.nodes.iter();
-        let nodes = nodes.filter_map(|node| {
-            let path = node.path.to_string();
-            Some((program_at(&path)?.to_owned(), node))
-        });
-        let nodes: BTreeMap<String, &NodeSnapshot> = nodes.collect();
-        let head = ["NAME", "STATE", "PID", "CONTAINED", "RESTARTS", "FOR"].map(str::to_owned);
-        let rows = self.programs.names().into_iter().map(|name| {
-            let node = nodes.get(name.as_str()).copied();
-            row(&name, node, self.programs.process(&name).as_ref())
-        });
-        let rows: Vec<[String; 6]> = [head].into_iter().chain(rows).collect();
-        for line in in_columns(&rows) {
+        for line in status::lines(&self.programs, &tree.snapshot().await) {
             say(write, &Answer::Text(line)).await?;
         }
         Ok(())
@@ -206,42 +190,6 @@ async fn show_fresh(log: &mut Reader<'_>, write: &mut OwnedWriteHalf) -> io::Res
         say(write, &Answer::Text(line.to_string())).await?;
     }
     Ok(())
-}
-
-/// Lines whose cells stand below each other.
-fn in_columns<const N: usize>(rows: &[[String; N]]) -> impl Iterator<Item = String> {
-    let width = |column: usize| rows.iter().map(move |row| row[column].chars().count());
-    let widths: [usize; N] = std::array::from_fn(|column| width(column).max().unwrap_or(0));
-    rows.iter().map(move |row| {
-        let cells = row.iter().zip(widths);
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    })
-}
-
-fn row(name: &Name, node: Option<&NodeSnapshot>, process: Option<&Process>) -> [String; 6] {
-    let none = || "-".to_owned();
-    let name = name.to_string();
-    let Some(node) = node else {
-        let state = "not started".to_owned();
-        return [name, state, none(), none(), none(), none()];
-    };
-    let process = process.filter(|process| !matches!(process.status(), Status::Stopped(_)));
-    let state = match (node.state, node.due) {
-        (State::Waiting, Some(due)) => format!("starts in {:.1} s", due.as_secs_f64()),
-        (State::Down, _) => node.down.map_or_else(none, |down| format!("down ({down})")),
-        (state, _) => state.to_string(),
-    };
-    [
-        name,
-        state,
-        process.map_or_else(none, |process| process.id().pid().to_string()),
-        process.map_or_else(none, |process| process.containment().to_string()),
-        node.restarts.to_string(),
-        format!("{} s", node.since.as_secs()),
-    ]
 }
 
 async fn say(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {

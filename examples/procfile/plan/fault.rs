@@ -77,6 +77,12 @@ impl BadFile {
         let file = file.to_owned();
         Self { file, faults }
     }
+
+    /// Whether it would be good if some ports were free.
+    pub(crate) fn is_of_ports(&self) -> bool {
+        let mut faults = self.faults.iter();
+        faults.all(|fault| matches!(fault.what, What::PortTaken { .. }))
+    }
 }
 
 impl fmt::Display for BadFile {

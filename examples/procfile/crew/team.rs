@@ -6,7 +6,7 @@ use perennial::process::Process;
 use perennial::{Child, Context, OnSpent, Published, RunError, method};
 use tokio::sync::mpsc;
 
-use crate::crew::Children;
+use super::Children;
 use crate::plan::{Together, Unit};
 use crate::program::no_restart;
 

@@ -1,18 +1,21 @@
-//! Who starts when, and the difference that a new file makes.
+//! Who starts when.
+
+mod reload;
+mod team;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, join_all};
+use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use perennial::{Child, Context, Effect, HealthyError, Name, Order, OrderError, Restart, RunError};
+use perennial::{Child, Context, Effect, HealthyError, Name, OrderError, Restart, RunError};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::plan::{BadFile, Plan, Unit};
+use self::team::Team;
+use crate::plan::Unit;
 use crate::programs::{Programs, What, Wish, WishError};
-use crate::team::Team;
 
 /// The programs of one incarnation.
 ///
@@ -142,10 +145,10 @@ impl<'a> Crew<'a> {
         }
         self.phase = Phase::Settled;
         if self.down.is_empty() {
-            info!("all {all} programs are up");
+            info!("all programs are up");
         } else {
             let (healthy, down) = (self.healthy.len(), list(&self.down));
-            info!("{healthy} of {all} programs are up, and down are {down}");
+            info!("{healthy} of {all} programs are up; down: {down}");
         }
     }
 
@@ -209,8 +212,8 @@ impl<'a> Crew<'a> {
             }
             Err(error) => {
                 self.healthy.remove(&name);
-                self.down.insert(name);
-                if !self.waiting.is_empty() {
+                let is_news = self.down.insert(name);
+                if is_news && !self.waiting.is_empty() {
                     warn!("{error}; not started yet: {}", list(&self.waiting));
                 }
             }
@@ -254,66 +257,6 @@ impl<'a> Crew<'a> {
         let mut units = self.units.iter();
         let unit = units.find(|unit| unit.names().any(|name| name == program))?;
         self.nodes.get(unit.name()).cloned()
-    }
-
-    /// Reads the file again. What is the same in it is not touched; a file that is wrong changes
-    /// nothing.
-    pub(crate) async fn reload(&mut self) -> Result<(), RunError> {
-        let (plan, mut units) = match self.read() {
-            Ok(read) => read,
-            Err(error) => {
-                error!("not reloaded:\n{error}");
-                return Ok(());
-            }
-        };
-        let is_kept = |unit: &Arc<Unit>| units.contains(unit);
-        let (kept, gone): (_, Vec<_>) = self.units.drain(..).partition(is_kept);
-        self.units = kept;
-        units.retain(|unit| !self.units.contains(unit));
-        let (starts, stops) = (count(&units), count(&gone));
-        info!("reloads: {starts} started, {stops} stopped");
-        self.remove(&gone).await;
-        self.of.change(plan);
-        self.phase = Phase::Again;
-        self.ask_all_anew();
-        self.begin(units)
-    }
-
-    fn read(&self) -> Result<(Plan, Vec<Arc<Unit>>), BadFile> {
-        let plan = Plan::read(&self.of.file)?;
-        let units = plan.units();
-        let added = units.iter().filter(|unit| !self.units.contains(unit));
-        let ours: BTreeSet<u16> = self.units.iter().flat_map(|unit| unit.ports()).collect();
-        Plan::check_machine(&self.of.file, added, &ours)?;
-        Ok((plan, units))
-    }
-
-    /// Stops what is in the file no more, or is another thing there now.
-    async fn remove(&mut self, gone: &[Arc<Unit>]) {
-        let names = gone.iter().map(|unit| unit.name());
-        let nodes = names.filter_map(|name| self.nodes.remove(name));
-        let orders: Vec<Order> = nodes.map(|node| node.remove()).collect();
-        for refused in join_all(orders).await.into_iter().filter_map(Result::err) {
-            warn!("{refused}");
-        }
-        // A group that has gone tells nothing after that.
-        while let Ok(children) = self.declared.try_recv() {
-            self.children.extend(children);
-        }
-        for unit in gone {
-            self.waiting.remove(unit.name());
-            for name in unit.names() {
-                self.children.remove(name);
-            }
-        }
-    }
-
-    fn ask_all_anew(&mut self) {
-        self.healthy.clear();
-        self.down.clear();
-        self.awaited.clear();
-        let names: Vec<Name> = self.children.keys().cloned().collect();
-        names.into_iter().for_each(|name| self.wait_for(name));
     }
 }
 
