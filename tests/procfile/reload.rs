@@ -1,6 +1,6 @@
 //! SIGHUP: the file is read again, and the difference is made.
 
-use crate::daemon::Place;
+use crate::daemon::{Place, kill};
 use crate::until;
 
 const BEFORE: &str = "same: sleep 1000\nchanged: sleep 1000\ngone: sleep 1000\n";
@@ -65,16 +65,42 @@ fn a_program_may_keep_its_port_when_it_is_changed() {
 }
 
 #[test]
-fn a_program_waits_for_one_that_was_stopped() {
-    // R12. It was ready once, and is not now.
-    let db = "[programs.db]\ncommand = 'sleep 1000'\n";
-    let daemon = Place::new("all.toml", db).up();
-    daemon.told(&["stop", "db"]);
+fn a_program_waits_for_one_that_was_ready_once_and_is_down() {
+    // R12. What was is not what is.
+    let db = "[programs.db]\ncommand = './db'\n";
+    let script = "#!/bin/sh\nexec sleep 1000\n";
+    let place = Place::new("all.toml", db);
+    place.write_script("db", script);
+    let daemon = place.up();
+    std::fs::remove_file(daemon.place().folder().join("db")).unwrap();
+    kill("KILL", daemon.pid("db"));
+    daemon.until_shown("down: gave up", 1);
     let web = "[programs.web]\ncommand = 'sleep 1000'\nafter = ['db']\n";
     daemon.place().write(format!("{db}{web}"));
     daemon.signal("HUP");
-    daemon.until_shown("root.programs.db is down; not started yet: web", 1);
+    daemon.until_shown("not started yet: web", 1);
     assert_eq!(daemon.status("web").0, "not started");
+    daemon.place().write_script("db", script);
+    daemon.told(&["restart", "db"]);
+    daemon.pid("web");
+    daemon.down();
+}
+
+#[test]
+fn a_program_that_is_stopped_holds_up_who_waits_for_it() {
+    // R16. It is neither the end of all nor ready.
+    let never = "[programs.never]\ncommand = 'sleep 1000'\nready = { line = 'up' }\n";
+    let db = "[programs.db]\ncommand = 'sleep 1000'\n";
+    let web = "[programs.web]\ncommand = 'sleep 1000'\nafter = ['db', 'never']\n";
+    let daemon = Place::new("all.toml", format!("{never}{db}{web}")).start();
+    daemon.until_shown("| started", 2);
+    daemon.told(&["stop", "db"]);
+    daemon.told(&["stop", "never"]);
+    daemon
+        .place()
+        .write(format!("{db}{web}").replace(", 'never'", ""));
+    daemon.signal("HUP");
+    daemon.until_shown("root.programs.db is down; not started yet: web", 1);
     daemon.told(&["restart", "db"]);
     daemon.pid("web");
     daemon.down();
