@@ -145,6 +145,11 @@ const FAULTS: &[(&str, usize, &str)] = &[
         8,
         "the port of b is that of web, too: 1",
     ),
+    (
+        "command = 'true'\nready = { port = 0 }",
+        5,
+        "integer `0`, expected a nonzero u16",
+    ),
     ("restart = 'temporary'", 3, "missing field `command`"),
     (
         "command = 'true'\nafter = ['web']",

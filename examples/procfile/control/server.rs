@@ -1,6 +1,6 @@
 //! The side of the daemon: a node that accepts, and one for each client.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
 use perennial::{Context, Name, Pool, Tree};
@@ -64,9 +64,9 @@ impl Control {
             return Ok(());
         }
         if clients.children() == CLIENTS_MAX {
-            let refused = Answer::from(Refusal::other("too many ask at once"));
-            // There is room for it: nothing was written before.
-            let _ = stream.try_write(&refused.to_line()?);
+            let refused = Answer::from(Refusal::other("too many ask at once")).to_line()?;
+            // There is room for it, as nothing was written before; the client may have gone.
+            let _ = stream.into_std()?.write_all(&refused);
             return Ok(());
         }
         let tell = self.tell.clone();
@@ -104,10 +104,10 @@ impl Tell {
             Request::Restart { name } => Ok(self.wish(&name, What::Restart).await),
             Request::Stop { name } => Ok(self.wish(&name, What::Stop).await),
             Request::Logs { name, follow } => match self.known(&name) {
-                Ok(name) => self
-                    .show_logs(&name, follow.then_some(read), write)
-                    .await
-                    .map(Ok),
+                Ok(name) => {
+                    let follower = follow.then_some(read);
+                    self.show_logs(&name, follower, write).await.map(Ok)
+                }
                 Err(refusal) => Ok(Err(refusal)),
             },
             Request::Down => {
