@@ -199,14 +199,12 @@ ready = 'descriptor'
 after = ['db']
 ";
     let daemon = Place::new("all.toml", text).up();
-    let shown = daemon.shown();
-    let at = |text: &str| {
-        shown
-            .find(text)
-            .unwrap_or_else(|| panic!("{text:?}:\n{shown}"))
-    };
     let lines = ["| db is ready", "| cache is ready", "| web starts"];
-    assert!(lines.map(at).is_sorted(), "{shown}");
+    for line in lines {
+        daemon.until_shown(line, 1);
+    }
+    let shown = daemon.shown();
+    assert!(lines.map(|line| shown.find(line)).is_sorted(), "{shown}");
     daemon.down();
 }
 

@@ -68,10 +68,11 @@ fn a_program_may_keep_its_port_when_it_is_changed() {
 fn a_program_waits_for_one_that_was_ready_once_and_is_down() {
     // R12. What was is not what is.
     let db = "[programs.db]\ncommand = './db'\n";
-    let script = "#!/bin/sh\nexec sleep 1000\n";
+    let script = "#!/bin/sh\necho read\nexec sleep 1000\n";
     let place = Place::new("all.toml", db);
     place.write_script("db", script);
     let daemon = place.up();
+    daemon.until_shown("| read", 1);
     std::fs::remove_file(daemon.place().folder().join("db")).unwrap();
     kill("KILL", daemon.pid("db"));
     daemon.until_shown("down: gave up", 1);
