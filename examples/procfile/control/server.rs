@@ -71,8 +71,13 @@ impl Control {
         }
         let tell = self.tell.clone();
         clients.start(move |ctx: Context| async move {
-            // Whoever hung up has had enough, which is no failure of ours.
-            let _ = ctx.until_cancelled(tell.answer(stream)).await;
+            tokio::select! {
+                // First, so that whoever follows gets the last words of a program that stops.
+                biased;
+                // Whoever hung up has had enough, which is no failure of ours.
+                _ = tell.answer(stream) => {}
+                () = ctx.cancelled() => {}
+            }
         })?;
         Ok(())
     }
