@@ -54,6 +54,7 @@ enum UpError {
     Place { file: PathBuf, source: PlaceError },
     #[error(transparent)]
     System(#[from] io::Error),
+    // The whole chain of causes.
     #[error("{0:?}")]
     Failed(Failure),
     #[error("{0}")]
@@ -71,7 +72,7 @@ impl UpError {
 }
 
 async fn run(file: &Path) -> Result<(), UpError> {
-    // From before the file is read: by default it would end us, and later a change be missed.
+    // Before the file is read, so that no change of it is missed; by default it would end us.
     let hangups = signal(SignalKind::hangup())?;
     let plan = Plan::read(file)?;
     let misplaced = |source| {

@@ -165,6 +165,39 @@ fn a_signal_stops_all_and_is_no_failure() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait_for_programs() {
+    // R11.
+    let text = "\
+[programs.web]
+command = 'trap : TERM; while :; do sleep 0.05; done'
+stop = [{ signal = 'TERM', wait = 1000.0 }]
+";
+    let mut daemon = Place::new("all.toml", text).up();
+    let web = daemon.pid("web");
+    daemon.signal("TERM");
+    until("it stops", || daemon.status("web").0 == "stopping");
+    daemon.signal("INT");
+    assert_eq!(daemon.ended().code(), Some(0), "{}", daemon.shown());
+    assert!(!PathBuf::from(format!("/proc/{web}")).exists());
+}
+
+#[test]
+fn a_daemon_that_is_not_up_yet_can_be_stopped() {
+    // R11, and its programs are stopped in whatever state they are.
+    let text = "\
+[programs.never]
+command = 'sleep 1000'
+ready = { line = 'up' }
+[programs.web]
+command = 'sleep 1000'
+after = ['never']
+";
+    let daemon = Place::new("all.toml", text).start();
+    daemon.until_shown("| started", 1);
+    daemon.down();
+}
+
+#[test]
 fn the_socket_is_the_owners_alone_and_takes_no_other_word() {
     // A socket that others reach would be theirs to command.
     let daemon = two();
