@@ -3,8 +3,14 @@
 
 #[path = "procfile/bad_input.rs"]
 mod bad_input;
+#[path = "procfile/clients.rs"]
+mod clients;
 #[path = "procfile/daemon.rs"]
 mod daemon;
+#[path = "procfile/forms.rs"]
+mod forms;
+#[path = "procfile/groups.rs"]
+mod groups;
 #[path = "procfile/orders.rs"]
 mod orders;
 #[path = "../benches/examples/program.rs"]

@@ -3,8 +3,9 @@
 //! ```text
 //! root
 //!   programs           starts and changes what the file says
-//!     redis, web, ..   one for each program, alone or in groups
-//!   control            accepts on the socket
+//!     redis, web, ..   one for each program that is in no group
+//!     front, ..        one for each group, with its programs
+//!   control            accepts on the socket, and stops last
 //!     clients          a pool: one for each command from another terminal
 //! ```
 //!
@@ -18,15 +19,17 @@
 
 mod args;
 mod control;
+mod crew;
 mod daemon;
 mod logs;
 mod paint;
 mod plan;
 mod program;
 mod programs;
+mod screen;
 
 use std::fmt;
-use std::io::{self, Write, stderr, stdout};
+use std::io::{ErrorKind, Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -34,7 +37,7 @@ use clap::Parser;
 use perennial::process;
 
 use crate::args::{Args, Verb};
-use crate::control::{AskError, Place, PlaceError, Request, ask, wait_for_end};
+use crate::control::{AskError, Place, Request, ask, wait_for_end};
 
 /// What an end says to who started us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,26 +70,37 @@ fn request(verb: Verb) -> Option<Request> {
 
 /// Asks the daemon of this file.
 fn speak(file: &Path, request: &Request) -> Code {
+    let wrong = |code, what: &dyn fmt::Display| {
+        let file = file.display();
+        complain(code, format_args!("{file}: {what}"))
+    };
     let place = match Place::of(file) {
         Ok(place) => place,
-        Err(error @ PlaceError::System { .. }) => return complain(Code::BadInput, error),
-        Err(error) => return complain(Code::Failed, error),
+        Err(error) => return wrong(error.code(), &error),
     };
     let show = |text: &str| writeln!(stdout(), "{text}");
-    match ask(&place, request, show) {
+    match (ask(&place, request, show), request) {
         // It may have ended before it could answer.
-        Ok(()) | Err(AskError::Torn) if *request == Request::Down => match wait_for_end(&place) {
+        (Ok(()) | Err(AskError::Torn), Request::Down) => match wait_for_end(&place) {
             Ok(()) => Code::AsTold,
-            Err(error) => complain(Code::Failed, error),
+            Err(error) => wrong(error.code(), &error),
         },
-        Ok(()) => Code::AsTold,
+        (Ok(()), _) => Code::AsTold,
+        // There is no more to follow.
+        (Err(AskError::Torn), Request::Logs { follow: true, .. }) => Code::AsTold,
         // Whoever read has had enough.
-        Err(AskError::System(error)) if error.kind() == io::ErrorKind::BrokenPipe => Code::AsTold,
-        Err(error @ AskError::Refused { is_input: true, .. }) => complain(Code::BadInput, error),
-        Err(error) => {
-            let file = file.display();
-            complain(Code::Failed, format_args!("{file}: {error}"))
+        (Err(AskError::Unshown(error)), _) if error.kind() == ErrorKind::BrokenPipe => Code::AsTold,
+        (
+            Err(AskError::Refused {
+                why,
+                is_input: true,
+            }),
+            _,
+        ) => complain(Code::BadInput, why),
+        (Err(AskError::Down), _) if let Err(error) = file.metadata() => {
+            wrong(Code::BadInput, &format_args!("cannot be read: {error}"))
         }
+        (Err(error), _) => wrong(Code::Failed, &error),
     }
 }
 

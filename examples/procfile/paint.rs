@@ -2,19 +2,17 @@
 //!
 //! The tree tells both to `tracing`; this is the subscriber.
 
-use std::fmt::{self, Write as _};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anstream::AutoStream;
 use clap::builder::styling::{AnsiColor, Style};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
 use crate::logs::Logs;
+use crate::screen::Screen;
 
 /// The colours of programs; red is for what goes wrong.
 const COLOURS: [AnsiColor; 10] = [
@@ -30,85 +28,89 @@ const COLOURS: [AnsiColor; 10] = [
     AnsiColor::BrightBlue,
 ];
 
-/// Where the nodes of the programs stand.
-pub(crate) const PROGRAMS: &str = "root.programs.";
-
 /// Shows what is told of the programs, and keeps it.
 pub(crate) struct Paint {
     logs: Arc<Logs>,
-    /// The longest name so far.
-    width: AtomicUsize,
+    screen: Arc<Screen>,
+    names: Mutex<Names>,
+}
+
+/// The names that were shown so far.
+#[derive(Default)]
+struct Names {
+    colours: BTreeMap<String, AnsiColor>,
+    /// The longest.
+    width: usize,
 }
 
 impl Paint {
-    pub(crate) const fn new(logs: Arc<Logs>) -> Self {
+    pub(crate) fn new(logs: Arc<Logs>, screen: Arc<Screen>) -> Self {
         Self {
             logs,
-            width: AtomicUsize::new(0),
+            screen,
+            names: Mutex::default(),
         }
     }
 
     fn show(&self, name: &str, is_bad: bool, text: &str) {
-        let width = self
-            .width
-            .fetch_max(name.len(), Ordering::Relaxed)
-            .max(name.len());
-        let style = if is_bad {
-            Style::new().fg_color(Some(AnsiColor::Red.into()))
-        } else {
-            style(name)
-        };
-        let mut out = AutoStream::auto(std::io::stdout().lock());
-        for line in text.lines() {
-            // Whoever watched may have gone; the programs run on.
-            let _ = writeln!(out, "{style}{name:width$} |{style:#} {line}");
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let (colour, width) = names.find(name);
+        drop(names);
+        let colour = if is_bad { AnsiColor::Red } else { colour };
+        let style = Style::new().fg_color(Some(colour.into()));
+        for line in text.split('\n') {
+            let line = format!("{style}{name:width$} |{style:#} {line}");
+            self.screen.show(line);
         }
     }
 }
 
-fn style(name: &str) -> Style {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    let at = hasher.finish() % COLOURS.len() as u64;
-    Style::new().fg_color(Some(COLOURS[at as usize].into()))
+impl Names {
+    /// The colour of a name, each its own as long as there are any, and the width of all.
+    fn find(&mut self, name: &str) -> (AnsiColor, usize) {
+        if let Some(colour) = self.colours.get(name) {
+            return (*colour, self.width);
+        }
+        let colour = COLOURS[self.colours.len() % COLOURS.len()];
+        self.colours.insert(name.to_owned(), colour);
+        self.width = self.width.max(name.len());
+        (colour, self.width)
+    }
+}
+
+/// The program that a node is of: it stands below `root.programs`, alone or in its group.
+pub(crate) fn program_at(path: &str) -> Option<&str> {
+    path.strip_prefix("root.programs.")?.rsplit('.').next()
 }
 
 impl<S: Subscriber> Layer<S> for Paint {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut told = Told::default();
         event.record(&mut told);
-        let path = told.path.unwrap_or_default();
-        let name = path.strip_prefix(PROGRAMS).unwrap_or("procfile");
-        // What a program wrote is shown as it is, whatever it speaks of.
-        let is_bad = told.source.is_none() && *event.metadata().level() <= Level::WARN;
-        if name != "procfile" {
+        let name = program_at(&told.path);
+        if let Some(name) = name {
             self.logs.add(name, &told.message);
         }
-        self.show(name, is_bad, &told.message);
+        // What a program wrote is shown as it is, whatever it speaks of.
+        let is_bad = !told.is_output && *event.metadata().level() <= Level::WARN;
+        self.show(name.unwrap_or("procfile"), is_bad, &told.message);
     }
 }
 
 /// The fields of an event that matter here.
 #[derive(Default)]
 struct Told {
-    path: Option<String>,
-    source: Option<String>,
+    path: String,
+    is_output: bool,
     message: String,
 }
 
 impl Visit for Told {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let text = format!("{value:?}");
         match field.name() {
-            "message" => {
-                let _ = write!(self.message, "{text}");
-            }
-            "path" => self.path = Some(text),
-            "source" => self.source = Some(text),
+            "message" => self.message = format!("{value:?}"),
+            "path" => self.path = format!("{value:?}"),
+            "source" => self.is_output = true,
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use perennial::process::{Command, Ladder, Process, Ready};
-use perennial::{Backoff, OnSpent, Published, Runnable};
+use perennial::{Backoff, Intensity, OnSpent, Published, Runnable};
 use tokio::net::TcpStream;
 
 use crate::plan::{self, Program};
@@ -12,20 +12,22 @@ use crate::plan::{self, Program};
 /// The longest pause before a program is started again: somebody is watching.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// The first fall is the last.
+pub(crate) fn no_restart() -> Intensity {
+    Intensity::new(0, Duration::from_secs(1)).expect("a second is a time")
+}
+
 impl Program {
     /// A command in the surroundings that the file gives to this program.
     pub(crate) fn surround(&self, word: &str) -> Command {
-        let mut command = Command::new(word);
+        let mut command = Command::new(word).current_dir(self.directory());
         if self.env_clean {
             command = command.env_clean();
         }
         for (name, value) in &self.env {
             command = command.env(name, value);
         }
-        match &self.cwd {
-            Some(cwd) => command.current_dir(&cwd.value),
-            None => command,
-        }
+        command
     }
 
     /// The program as a node, which publishes its process.

@@ -6,12 +6,12 @@ use crate::daemon::Place;
 
 /// What `up` says about a file, which is to be refused.
 #[track_caller]
-fn refused(name: &'static str, text: &str) -> String {
+fn refused(name: &'static str, text: impl AsRef<[u8]>) -> String {
     let place = Place::new(name, text);
     let output = place.run(&["up"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(!place.folder().join("started").exists(), "it was started");
-    let said = String::from_utf8(output.stderr).unwrap();
+    let said = String::from_utf8(output.stderr).expect("it is text");
     said.strip_prefix("procfile: ")
         .expect("it says who speaks")
         .trim_end()
@@ -43,9 +43,9 @@ fn each_fault_of_a_procfile_is_told_with_its_line() {
             "Procfile:2: web could not be started: there is no program no-such-program",
         ),
     ] {
-        assert_eq!(refused("Procfile", &format!("{GOOD}\n{line}\n")), fault);
+        assert_eq!(refused("Procfile", format!("{GOOD}\n{line}\n")), fault);
     }
-    let name = refused("Procfile", &format!("{GOOD}\nWeb: true\n"));
+    let name = refused("Procfile", format!("{GOOD}\nWeb: true\n"));
     assert!(
         name.starts_with("Procfile:2: ") && name.contains("Web"),
         "{name}"
@@ -54,6 +54,13 @@ fn each_fault_of_a_procfile_is_told_with_its_line() {
         refused("Procfile", "# nothing\n\n"),
         "Procfile: names no program"
     );
+}
+
+#[test]
+fn a_file_that_is_no_text_is_told_with_its_line() {
+    // Bad input: bytes.
+    let said = refused("Procfile", b"first: touch started\n\nweb: ca\xff\n");
+    assert_eq!(said, "Procfile:3: this is not UTF-8");
 }
 
 #[test]
@@ -81,69 +88,88 @@ fn a_file_that_is_missing_is_told() {
     }
 }
 
+/// What may stand in lines 4 and on of a table, the line that is wrong, and what is said of it.
+const FAULTS: &[(&str, usize, &str)] = &[
+    (
+        "command = 'true'\ncolour = 'red'",
+        5,
+        "unknown field `colour`",
+    ),
+    ("command = ", 4, "string"),
+    ("command = 7", 4, "a command is a line or a list of words"),
+    ("command = []", 4, "the command of web is empty"),
+    ("command = 'true'\n[programs.web]", 5, "duplicate key"),
+    (
+        "command = 'true'\nafter = ['db']",
+        5,
+        "web starts after db, which is no program here",
+    ),
+    (
+        "command = 'true'\ngroup = 'all'",
+        5,
+        "web is of the group all, which is not declared",
+    ),
+    (
+        "command = 'true'\nready_timeout = -1.0",
+        5,
+        "web has a time that is none: -1 seconds",
+    ),
+    (
+        "command = 'true'\nstop = [{ signal = 'NONE', wait = 1.0 }]",
+        5,
+        "web knows no signal NONE",
+    ),
+    (
+        "command = 'true'\nrestart = 'never'",
+        5,
+        "unknown variant `never`",
+    ),
+    (
+        "command = 'true'\ncwd = '/no/such'",
+        5,
+        "web could not be started: ",
+    ),
+    (
+        "command = 'no-such-program'",
+        4,
+        "web could not be started: there is no program no-such-program",
+    ),
+    (
+        "command = 'true'\n[groups.first]\nstrategy = 'one_for_all'",
+        5,
+        "first is a group, and a program in line 1",
+    ),
+    (
+        "command = 'true'\nready = { port = 1 }\n[programs.b]\ncommand = 'true'\n\
+             ready = { port = 1 }",
+        8,
+        "the port of b is that of web, too: 1",
+    ),
+    (
+        "command = 'true'\nready = { port = 0 }",
+        5,
+        "integer `0`, expected a nonzero u16",
+    ),
+    ("restart = 'temporary'", 3, "missing field `command`"),
+    (
+        "command = 'true'\nafter = ['web']",
+        5,
+        "waits for itself: web -> web",
+    ),
+    (
+        "command = 'true'\nafter = ['b']\n[programs.b]\ncommand = 'true'\nafter = ['c']\n\
+             [programs.c]\ncommand = 'true'\nafter = ['web']",
+        5,
+        "waits for itself: web -> b -> c -> web",
+    ),
+];
+
 #[test]
 fn each_fault_of_a_table_is_told_with_its_line() {
     // Bad input is told whole, and nothing is done.
     let good = "[programs.first]\ncommand = 'touch started'\n[programs.web]\n";
-    for (lines, line, fault) in [
-        (
-            "command = 'true'\ncolour = 'red'",
-            5,
-            "unknown field `colour`",
-        ),
-        ("command = ", 4, "string"),
-        ("command = 7", 4, "a command is a line or a list of words"),
-        ("command = []", 4, "the command of web is empty"),
-        ("command = 'true'\n[programs.web]", 5, "duplicate key"),
-        (
-            "command = 'true'\nafter = ['db']",
-            5,
-            "web starts after db, which is no program here",
-        ),
-        (
-            "command = 'true'\ngroup = 'all'",
-            5,
-            "web is of the group all, which is not declared",
-        ),
-        (
-            "command = 'true'\nready_timeout = -1.0",
-            5,
-            "web has a time that is none: -1 seconds",
-        ),
-        (
-            "command = 'true'\nstop = [{ signal = 'NONE', wait = 1.0 }]",
-            5,
-            "web knows no signal NONE",
-        ),
-        (
-            "command = 'true'\nrestart = 'never'",
-            5,
-            "unknown variant `never`",
-        ),
-        (
-            "command = 'true'\ncwd = '/no/such'",
-            5,
-            "web could not be started: ",
-        ),
-        (
-            "command = 'no-such-program'",
-            4,
-            "web could not be started: there is no program no-such-program",
-        ),
-        ("restart = 'temporary'", 3, "missing field `command`"),
-        (
-            "command = 'true'\nafter = ['web']",
-            5,
-            "waits for itself: web -> web",
-        ),
-        (
-            "command = 'true'\nafter = ['b']\n[programs.b]\ncommand = 'true'\nafter = ['c']\n\
-             [programs.c]\ncommand = 'true'\nafter = ['web']",
-            5,
-            "waits for itself: web -> b -> c -> web",
-        ),
-    ] {
-        let said = refused("all.toml", &format!("{good}{lines}\n"));
+    for (lines, line, fault) in FAULTS {
+        let said = refused("all.toml", format!("{good}{lines}\n"));
         let place = format!("all.toml:{line}: ");
         assert!(
             said.starts_with(&place) && said.contains(fault),

@@ -1,6 +1,7 @@
 //! The daemon as a process that does not outlive its test, and the commands that speak to it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -24,7 +25,7 @@ pub(crate) struct Daemon {
 }
 
 impl Place {
-    pub(crate) fn new(name: &'static str, text: &str) -> Self {
+    pub(crate) fn new(name: &'static str, text: impl AsRef<[u8]>) -> Self {
         let folder = TempDir::new().expect("there is room");
         let place = Self { folder, name };
         place.write(text);
@@ -39,8 +40,18 @@ impl Place {
         self.folder().join(self.name)
     }
 
-    pub(crate) fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: impl AsRef<[u8]>) {
+        let folder = self.file().parent().map(fs::create_dir_all);
+        folder.expect("a file has a folder").expect("there is room");
         fs::write(self.file(), text).expect("there is room");
+    }
+
+    /// Writes a script beside the file.
+    pub(crate) fn write_script(&self, name: &str, text: &str) {
+        let script = self.file().with_file_name(name);
+        fs::write(&script, text).expect("there is room");
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&script, mode).expect("it is ours");
     }
 
     /// Runs one of the commands to its end.
@@ -49,7 +60,8 @@ impl Place {
         output.expect("the program can be started")
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// One of the commands, to be run in the folder.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(program::path("procfile", "process"));
         command.args(args).args(["-f", self.name]);
         command.current_dir(self.folder()).stdin(Stdio::null());
@@ -66,12 +78,25 @@ impl Place {
 
     /// Starts the daemon. What it shows goes to a file.
     pub(crate) fn start(self) -> Daemon {
+        let child = self.spawn();
+        Daemon { place: self, child }
+    }
+
+    fn spawn(&self) -> Child {
         let shown = fs::File::create(self.folder().join("shown")).expect("there is room");
         let mut command = self.command(&["up"]);
         command
             .stderr(shown.try_clone().expect("it is open"))
             .stdout(shown);
-        let child = command.spawn().expect("the program can be started");
+        command.spawn().expect("the program can be started")
+    }
+
+    /// Starts the daemon. What it shows is read by nobody.
+    pub(crate) fn start_unread(self) -> Daemon {
+        let mut command = self.command(&["up"]);
+        let child = command.stdout(Stdio::piped()).spawn();
+        let child = child.expect("the program can be started");
+        fs::write(self.folder().join("shown"), "").expect("there is room");
         Daemon { place: self, child }
     }
 }
@@ -135,6 +160,21 @@ impl Daemon {
             pid.is_some()
         });
         pid.expect("it was waited for")
+    }
+
+    /// Kills it with SIGKILL, and starts it again at once.
+    pub(crate) fn kill_and_start(&mut self) {
+        self.signal("KILL");
+        self.ended();
+        self.child = self.place.spawn();
+    }
+
+    /// Where it can be spoken to.
+    pub(crate) fn socket(&self) -> PathBuf {
+        let above = self.place.folder().join("perennial-procfile");
+        let mut folders = fs::read_dir(above).expect("it is up");
+        let folder = folders.next().expect("it is up").expect("it can be read");
+        folder.path().join("socket")
     }
 
     /// Sends it a signal, such as `TERM`.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -100,6 +101,10 @@ fn who_is_asked_for_in_vain_is_told_with_exit_code_2() {
 fn a_file_that_is_up_is_not_started_twice() {
     // L1: of a thing that is exclusive there are never two.
     let daemon = two();
+    // What it lacks by now tells nothing new.
+    daemon
+        .place()
+        .write(format!("{TWO}other: no-such-program\n"));
     let output = daemon.place().run(&["up"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
@@ -134,6 +139,24 @@ fn a_daemon_that_was_killed_leaves_nothing_in_the_way() {
 }
 
 #[test]
+fn a_daemon_that_was_killed_is_started_again_at_once() {
+    // No orphans: what is left of it ends in a moment, and that is waited for.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = port.local_addr().unwrap().port();
+    drop(port);
+    let text = format!(
+        "[programs.web]\ncommand = 'python3 -u -m http.server {number} --bind 127.0.0.1'\n\
+         ready = {{ port = {number} }}\n"
+    );
+    let mut daemon = Place::new("all.toml", &text).up();
+    for _ in 0..3 {
+        daemon.kill_and_start();
+        daemon.until_shown("programs are up", 1);
+    }
+    daemon.down();
+}
+
+#[test]
 fn a_signal_stops_all_and_is_no_failure() {
     // R11.
     let mut daemon = two();
@@ -142,22 +165,49 @@ fn a_signal_stops_all_and_is_no_failure() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait_for_programs() {
+    // R11.
+    let text = "\
+[programs.web]
+command = 'trap : TERM; while :; do sleep 0.05; done'
+stop = [{ signal = 'TERM', wait = 1000.0 }]
+";
+    let mut daemon = Place::new("all.toml", text).up();
+    let web = daemon.pid("web");
+    daemon.signal("TERM");
+    until("it stops", || daemon.status("web").0 == "stopping");
+    daemon.signal("INT");
+    assert_eq!(daemon.ended().code(), Some(0), "{}", daemon.shown());
+    assert!(!PathBuf::from(format!("/proc/{web}")).exists());
+}
+
+#[test]
+fn a_daemon_that_is_not_up_yet_can_be_stopped() {
+    // R11, and its programs are stopped in whatever state they are.
+    let text = "\
+[programs.never]
+command = 'sleep 1000'
+ready = { line = 'up' }
+[programs.web]
+command = 'sleep 1000'
+after = ['never']
+";
+    let daemon = Place::new("all.toml", text).start();
+    daemon.until_shown("| started", 1);
+    daemon.down();
+}
+
+#[test]
 fn the_socket_is_the_owners_alone_and_takes_no_other_word() {
     // A socket that others reach would be theirs to command.
     let daemon = two();
-    let above = daemon.place().folder().join("perennial-procfile");
-    let folder = fs::read_dir(&above)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    for folder in [&above, &folder] {
+    let socket = daemon.socket();
+    for folder in socket.ancestors().skip(1).take(2) {
         let mode = fs::metadata(folder).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
     }
     for word in ["\"down\"x", "\"halt\"", "{\"stop\":{}}", "", "\u{0}"] {
-        let mut stream = UnixStream::connect(folder.join("socket")).unwrap();
+        let mut stream = UnixStream::connect(&socket).unwrap();
         writeln!(stream, "{word}").unwrap();
         let answer = std::io::read_to_string(stream).unwrap();
         assert!(answer.starts_with("{\"refused\""), "{answer:?} to {word:?}");
@@ -182,59 +232,34 @@ ready = 'descriptor'
 after = ['db']
 ";
     let daemon = Place::new("all.toml", text).up();
-    let shown = daemon.shown();
-    let at = |text: &str| {
-        shown
-            .find(text)
-            .unwrap_or_else(|| panic!("{text:?}:\n{shown}"))
-    };
     let lines = ["| db is ready", "| cache is ready", "| web starts"];
-    assert!(lines.map(at).is_sorted(), "{shown}");
-    daemon.down();
-}
-
-#[test]
-fn a_group_falls_and_rises_together() {
-    // L5, R6.
-    let text = "\
-[groups.pair]
-strategy = 'one_for_all'
-in_order = true
-[programs.a]
-command = 'sleep 1000'
-group = 'pair'
-[programs.b]
-command = 'sleep 1000'
-group = 'pair'
-[programs.c]
-command = 'sleep 1000'
-";
-    let daemon = Place::new("all.toml", text).up();
-    let before = ["a", "b", "c"].map(|name| daemon.pid(name));
-    kill("KILL", before[0]);
-    until("both are others", || {
-        let after = ["a", "b"].map(|name| daemon.pid(name));
-        after[0] != before[0] && after[1] != before[1]
-    });
-    assert_eq!(daemon.pid("c"), before[2]);
+    for line in lines {
+        daemon.until_shown(line, 1);
+    }
+    let shown = daemon.shown();
+    assert!(lines.map(|line| shown.find(line)).is_sorted(), "{shown}");
     daemon.down();
 }
 
 #[test]
 fn what_the_file_says_of_a_program_holds() {
     // Environment, directory, ladder and restart type.
-    let text = "\
+    let text = r#"
 [programs.told]
-command = ['sh', '-c', 'trap \"echo got it; exit\" INT; echo $GREETING $PWD; while :; do sleep 0.05; done']
+command = ['sh', '-c', '''
+trap "echo got it; exit" INT
+echo $GREETING $PWD
+while :; do sleep 0.05; done
+''']
 env = { GREETING = 'hello' }
 cwd = '/'
 stop = [{ signal = 'INT', wait = 10.0 }]
 [programs.once]
 command = 'exit 3'
 restart = 'temporary'
-";
+"#;
     let daemon = Place::new("all.toml", text).start();
-    daemon.until_shown("| hello /", 1);
+    daemon.until_shown("| hello /\n", 1);
     until("it has failed for good", || {
         daemon.status("once").0.starts_with("down")
     });
@@ -247,9 +272,7 @@ restart = 'temporary'
 fn a_program_that_can_never_run_ends_all_with_exit_code_1() {
     // R9: what gives up escalates, and the exit code tells of it.
     let place = Place::new("Procfile", "web: ./script\nworker: sleep 1000\n");
-    let script = place.folder().join("script");
-    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    place.write_script("script", "#!/no/such/interpreter\n");
     let mut daemon = place.start();
     assert_eq!(daemon.ended().code(), Some(1), "{}", daemon.shown());
     assert!(

@@ -14,11 +14,13 @@ pub(crate) enum AskError {
     #[error("it is not up")]
     Down,
     #[error("the daemon cannot be asked: {0}")]
-    System(#[from] io::Error),
+    System(#[source] io::Error),
     #[error("the daemon says what we do not understand: {0}")]
     Strange(#[from] serde_json::Error),
     #[error("the daemon has ended before it had answered")]
     Torn,
+    #[error("the answer cannot be shown: {0}")]
+    Unshown(#[source] io::Error),
     #[error("{why}")]
     Refused { why: String, is_input: bool },
 }
@@ -31,14 +33,15 @@ pub(crate) fn ask(
 ) -> Result<(), AskError> {
     let stream = UnixStream::connect(place.socket()).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::Down,
-        _ => error.into(),
+        _ => AskError::System(error),
     })?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
-    (&stream).write_all(&line)?;
+    // A daemon that does not take it may have said why.
+    let _ = (&stream).write_all(&line);
     for line in BufReader::new(stream).lines() {
-        match serde_json::from_str(&line?)? {
-            Answer::Text(text) => show(&text)?,
+        match serde_json::from_str(&line.map_err(AskError::System)?)? {
+            Answer::Text(text) => show(&text).map_err(AskError::Unshown)?,
             Answer::Done => return Ok(()),
             Answer::Refused { why, is_input } => return Err(AskError::Refused { why, is_input }),
         }

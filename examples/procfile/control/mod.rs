@@ -5,6 +5,9 @@
 mod client;
 mod place;
 mod server;
+mod status;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +15,11 @@ pub(crate) use self::client::{AskError, ask, wait_for_end};
 pub(crate) use self::place::{Place, PlaceError};
 pub(crate) use self::server::{Control, Tell};
 
-/// The longest request, in bytes.
+/// The longest request, in bytes, and how long it may be on its way.
 const REQUEST_MAX: u64 = 4096;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many clients are answered at a time.
+const CLIENTS_MAX: usize = 64;
 
 /// All that can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

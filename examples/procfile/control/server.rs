@@ -1,23 +1,20 @@
 //! The side of the daemon: a node that accepts, and one for each client.
 
-use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
-use perennial::process::Process;
-use perennial::{Context, Name, NodeSnapshot, Pool, State, Tree};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::broadcast::error::RecvError;
+use perennial::{Context, Name, Pool, Tree};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Take};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{SetOnce, mpsc, oneshot};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::place::Place;
-use super::{Answer, REQUEST_MAX, Request};
-use crate::logs::Logs;
-use crate::paint::PROGRAMS;
-use crate::programs::{Programs, What, Wish};
+use super::{Answer, CLIENTS_MAX, REQUEST_MAX, REQUEST_TIMEOUT, Request, status};
+use crate::logs::{Fresh, Logs, Reader};
+use crate::programs::{Programs, What, Wish, WishError};
 
 /// What the clients are told from, and what outlives the incarnations of the node.
 #[derive(Debug)]
@@ -36,6 +33,9 @@ pub(crate) struct Tell {
     pub(crate) tree: SetOnce<Weak<Tree>>,
 }
 
+/// What a client sends.
+type Requests = BufReader<Take<OwnedReadHalf>>;
+
 /// Why a request is not done.
 struct Refusal {
     why: String,
@@ -44,15 +44,10 @@ struct Refusal {
 
 impl Control {
     /// Accepts until it is told to stop.
-    pub(crate) async fn run(&self, ctx: Context) -> io::Result<()> {
-        let path = self.place.socket();
-        // What a daemon left that was killed; nobody else has the place.
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(&path)?;
-        let clients = ctx.pool("clients").map_err(io::Error::other)?;
+    pub(crate) async fn run(&self, ctx: Context) -> anyhow::Result<()> {
+        let clients = Pool::builder().max_children(CLIENTS_MAX).build();
+        ctx.run("clients", clients.clone())?;
+        let listener = self.place.listen()?;
         ctx.healthy();
         while let Some(accepted) = ctx.until_cancelled(listener.accept()).await {
             let (stream, _) = accepted?;
@@ -61,47 +56,52 @@ impl Control {
         Ok(())
     }
 
-    fn serve(&self, stream: UnixStream, clients: &Pool) -> io::Result<()> {
-        let uid = stream.peer_cred()?.uid();
+    fn serve(&self, stream: UnixStream, clients: &Pool) -> anyhow::Result<()> {
+        let peer = stream.peer_cred();
         // The folder keeps others out; this does should it be opened to them.
-        if uid != self.place.owner() {
-            warn!("refused a client of user {uid}");
+        if !peer.is_ok_and(|peer| peer.uid() == self.place.owner()) {
+            warn!("refused a client of another user");
+            return Ok(());
+        }
+        if clients.children() == CLIENTS_MAX {
+            let refused = Answer::from(Refusal::other("too many ask at once")).to_line()?;
+            // There is room for it, as nothing was written before; the client may have gone.
+            let _ = stream.into_std()?.write_all(&refused);
             return Ok(());
         }
         let tell = self.tell.clone();
-        let started = clients.start(move |ctx: Context| async move {
-            ctx.until_cancelled(tell.answer(stream))
-                .await
-                .unwrap_or(Ok(()))
-        });
-        started.map(drop).map_err(io::Error::other)
+        clients.start(move |ctx: Context| async move {
+            tokio::select! {
+                // First, so that whoever follows gets the last words of a program that stops.
+                biased;
+                // Whoever hung up has had enough, which is no failure of ours.
+                _ = tell.answer(stream) => {}
+                () = ctx.cancelled() => {}
+            }
+        })?;
+        Ok(())
     }
 }
 
 impl Tell {
-    /// Answers the one request of a client. That it hung up is no failure of ours.
+    /// Answers the one request of a client.
     async fn answer(&self, stream: UnixStream) -> io::Result<()> {
         let (read, mut write) = stream.into_split();
-        let mut line = String::new();
-        let mut lines = BufReader::new(read.take(REQUEST_MAX));
-        lines.read_line(&mut line).await?;
-        let done = match serde_json::from_str(&line) {
-            Ok(request) => {
-                info!("asked for: {}", line.trim_end());
-                self.grant(request, &mut write).await?
-            }
+        let mut read = BufReader::new(read.take(REQUEST_MAX));
+        let mut line = Vec::new();
+        timeout(REQUEST_TIMEOUT, read.read_until(b'\n', &mut line)).await??;
+        let done = match serde_json::from_slice(&line) {
+            Ok(request) => self.grant(request, &mut read, &mut write).await?,
             Err(error) => Err(Refusal::input(format!("no such request: {error}"))),
         };
-        let last = match done {
-            Ok(()) => Answer::Done,
-            Err(Refusal { why, is_input }) => Answer::Refused { why, is_input },
-        };
+        let last = done.map_or_else(Answer::from, |()| Answer::Done);
         say(&mut write, &last).await
     }
 
     async fn grant(
         &self,
         request: Request,
+        read: &mut Requests,
         write: &mut OwnedWriteHalf,
     ) -> io::Result<Result<(), Refusal>> {
         match request {
@@ -109,10 +109,14 @@ impl Tell {
             Request::Restart { name } => Ok(self.wish(&name, What::Restart).await),
             Request::Stop { name } => Ok(self.wish(&name, What::Stop).await),
             Request::Logs { name, follow } => match self.known(&name) {
-                Ok(name) => self.show_logs(&name, follow, write).await.map(Ok),
+                Ok(name) => {
+                    let follower = follow.then_some(read);
+                    self.show_logs(&name, follower, write).await.map(Ok)
+                }
                 Err(refusal) => Ok(Err(refusal)),
             },
             Request::Down => {
+                info!("asked to stop all");
                 if let Some(tree) = self.tree.wait().await.upgrade() {
                     // It is waited for by its lock.
                     drop(tree.stop());
@@ -136,118 +140,89 @@ impl Tell {
 
     async fn wish(&self, name: &str, what: What) -> Result<(), Refusal> {
         let name = self.known(name)?;
+        info!("asked to {what} {name}");
         let (reply, granted) = oneshot::channel();
-        let stops = Refusal::other("the daemon stops");
-        let wish = Wish {
-            name: name.clone(),
-            what,
-            reply,
-        };
-        self.wishes.send(wish).await.map_err(|_| stops)?;
-        match granted.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Refusal::other(error.to_string())),
-            Err(_) => Err(Refusal::other(format!(
-                "{name} was not started yet: it waits for others"
-            ))),
-        }
+        let wish = Wish { name, what, reply };
+        // If it is dropped unheard, its reply is, too.
+        let _ = self.wishes.send(wish).await;
+        let granted = granted.await.unwrap_or(Err(WishError::Stops));
+        granted.map_err(Refusal::other)
     }
 
     async fn status(&self, write: &mut OwnedWriteHalf) -> io::Result<()> {
         let Some(tree) = self.tree.wait().await.upgrade() else {
             return Ok(());
         };
-        let snapshot = tree.snapshot().await;
-        let head = ["NAME", "STATE", "PID", "CONTAINED", "RESTARTS", "FOR"].map(str::to_owned);
-        let rows = self.programs.names().into_iter().map(|name| {
-            let path = format!("{PROGRAMS}{name}");
-            let mut nodes = snapshot.nodes.iter();
-            let node = nodes.find(|node| node.path.to_string() == path);
-            row(&name, node, self.programs.process(&name).as_ref())
-        });
-        let rows: Vec<[String; 6]> = [head].into_iter().chain(rows).collect();
-        for row in &rows {
-            let cells = row.iter().enumerate().map(|(at, cell)| {
-                let width = rows.iter().map(|row| row[at].chars().count()).max();
-                format!("{cell:0$}", width.unwrap_or(0))
-            });
-            let cells: Vec<_> = cells.collect();
-            let text = cells.join("  ").trim_end().to_owned();
-            say(write, &Answer::Text(text)).await?;
+        for line in status::lines(&self.programs, &tree.snapshot().await) {
+            say(write, &Answer::Text(line)).await?;
         }
         Ok(())
     }
 
+    /// Shows what is kept of a program, and if the client goes on listening what comes after that,
+    /// until it hangs up.
     async fn show_logs(
         &self,
         name: &Name,
-        follow: bool,
+        follower: Option<&mut Requests>,
         write: &mut OwnedWriteHalf,
     ) -> io::Result<()> {
-        let (kept, mut next) = self.logs.read(name.as_str());
-        for line in kept {
-            say(write, &Answer::Text(line.to_string())).await?;
+        let mut log = self.logs.reader(name.as_str());
+        show_fresh(&mut log, write).await?;
+        let Some(follower) = follower else {
+            return Ok(());
+        };
+        let follow = async {
+            loop {
+                log.more().await;
+                show_fresh(&mut log, write).await?;
+            }
+        };
+        tokio::select! {
+            followed = follow => followed,
+            // What is written tells nothing as long as nothing is written.
+            _ = follower.read_u8() => Ok(()),
         }
-        while follow {
-            let text = match next.recv().await {
-                Ok(line) => line.to_string(),
-                Err(RecvError::Lagged(lines)) => format!("({lines} lines were lost)"),
-                Err(RecvError::Closed) => break,
-            };
-            say(write, &Answer::Text(text)).await?;
-        }
-        Ok(())
     }
 }
 
-fn row(name: &Name, node: Option<&NodeSnapshot>, process: Option<&Process>) -> [String; 6] {
-    let none = || "-".to_owned();
-    let name = name.to_string();
-    let Some(node) = node else {
-        return [
-            name,
-            "not started".to_owned(),
-            none(),
-            none(),
-            none(),
-            none(),
-        ];
-    };
-    let process = process.filter(|_| node.state == State::Healthy);
-    let state = match (node.state, node.due) {
-        (State::Waiting, Some(due)) => format!("starts in {:.1} s", due.as_secs_f64()),
-        (State::Down, _) => node.down.map_or_else(none, |down| format!("down ({down})")),
-        (state, _) => state.to_string(),
-    };
-    [
-        name,
-        state,
-        process.map_or_else(none, |process| process.id().pid().to_string()),
-        process.map_or_else(none, |process| process.containment().to_string()),
-        node.restarts.to_string(),
-        format!("{} s", node.since.as_secs()),
-    ]
+async fn show_fresh(log: &mut Reader<'_>, write: &mut OwnedWriteHalf) -> io::Result<()> {
+    let Fresh { lost, lines } = log.read();
+    if lost > 0 {
+        say(write, &Answer::Text(format!("({lost} lines were lost)"))).await?;
+    }
+    for line in lines {
+        say(write, &Answer::Text(line.to_string())).await?;
+    }
+    Ok(())
 }
 
 async fn say(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
-    let mut line = serde_json::to_vec(answer)?;
-    line.push(b'\n');
-    write.write_all(&line).await
+    write.write_all(&answer.to_line()?).await
+}
+
+impl Answer {
+    fn to_line(&self) -> io::Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        Ok(line)
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(Refusal { why, is_input }: Refusal) -> Self {
+        Self::Refused { why, is_input }
+    }
 }
 
 impl Refusal {
     const fn input(why: String) -> Self {
-        Self {
-            why,
-            is_input: true,
-        }
+        let is_input = true;
+        Self { why, is_input }
     }
 
-    fn other(why: impl Into<String>) -> Self {
-        let why = why.into();
-        Self {
-            why,
-            is_input: false,
-        }
+    fn other(why: impl ToString) -> Self {
+        let (why, is_input) = (why.to_string(), false);
+        Self { why, is_input }
     }
 }

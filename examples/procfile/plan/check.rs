@@ -6,13 +6,14 @@ use perennial::Name;
 
 use super::fault::{Fault, What};
 use super::placed::Placed;
-use super::{Plan, Program, Unit};
+use super::{Plan, Program, Ready, Unit};
 
 pub(super) fn faults(plan: &Plan) -> Vec<Fault> {
     if plan.programs.is_empty() {
         return vec![What::Empty.at(0)];
     }
     let mut faults = twice(plan);
+    faults.extend(shared_ports(plan));
     faults.extend(
         plan.programs
             .iter()
@@ -30,16 +31,31 @@ fn twice(plan: &Plan) -> Vec<Fault> {
     let mut faults = Vec::new();
     for Program { name, .. } in &plan.programs {
         if let Some(first) = first.get(&name.value) {
-            let (name, line) = (name.value.clone(), name.line);
-            faults.push(
-                What::Twice {
-                    name,
-                    first: *first,
-                }
-                .at(line),
-            );
+            let (name, line, first) = (name.value.clone(), name.line, *first);
+            faults.push(What::Twice { name, first }.at(line));
         } else {
             first.insert(&name.value, name.line);
+        }
+    }
+    let groups = plan.groups.iter().map(|group| &group.name);
+    faults.extend(groups.filter_map(|name| {
+        let program = *first.get(&name.value)?;
+        let (name, line) = (name.value.clone(), name.line);
+        Some(What::GroupToo { name, program }.at(line))
+    }));
+    faults
+}
+
+/// Ports at which two would be ready as soon as one is.
+fn shared_ports(plan: &Plan) -> Vec<Fault> {
+    let mut first = BTreeMap::new();
+    let mut faults = Vec::new();
+    for Program { name, ready, .. } in &plan.programs {
+        let Ready::Port(port) = ready else { continue };
+        if let Some(other) = first.insert(port.value, &name.value) {
+            let (name, other) = (name.value.clone(), other.clone());
+            let Placed { value: port, line } = *port;
+            faults.push(What::PortTwice { name, other, port }.at(line));
         }
     }
     faults
@@ -81,7 +97,7 @@ fn strangers(plan: &Plan, program: &Program) -> Vec<Fault> {
 /// nobody that is left.
 fn cycle(plan: &Plan) -> Option<Fault> {
     let units = plan.units();
-    let mut left: Vec<&Unit> = units.iter().collect();
+    let mut left: Vec<&Unit> = units.iter().map(|unit| &**unit).collect();
     loop {
         let names: BTreeSet<&Name> = left.iter().flat_map(|unit| unit.names()).collect();
         let count = left.len();

@@ -27,6 +27,8 @@ pub(crate) struct Fault {
 pub(crate) enum What {
     #[error("cannot be read: {0}")]
     Unreadable(#[source] io::Error),
+    #[error("this is not UTF-8")]
+    NoText,
     #[error("names no program")]
     Empty,
     #[error("{0}")]
@@ -51,6 +53,10 @@ pub(crate) enum What {
     UnknownGroup { name: Name, group: Name },
     #[error("{name} starts after {after} of its own group: their order is that of the group")]
     WithinGroup { name: Name, after: Name },
+    #[error("{name} is a group, and a program in line {program}")]
+    GroupToo { name: Name, program: usize },
+    #[error("the port of {name} is that of {other}, too: {port}")]
+    PortTwice { name: Name, other: Name, port: u16 },
     #[error("waits for itself: {}", Chain(.0))]
     Cycle(Vec<Name>),
     #[error("{name} could not be started: {source}")]
@@ -70,6 +76,12 @@ impl BadFile {
         faults.sort_by_key(|fault| fault.line);
         let file = file.to_owned();
         Self { file, faults }
+    }
+
+    /// Whether it would be good if some ports were free.
+    pub(crate) fn is_of_ports(&self) -> bool {
+        let mut faults = self.faults.iter();
+        faults.all(|fault| matches!(fault.what, What::PortTaken { .. }))
     }
 }
 

@@ -10,7 +10,9 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::{Path, PathBuf, absolute};
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial::process::Signal;
@@ -35,6 +37,8 @@ pub(crate) struct Program {
     pub(crate) command: Placed<Run>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) env_clean: bool,
+    /// The folder of the file.
+    folder: PathBuf,
     pub(crate) cwd: Option<Placed<PathBuf>>,
     pub(crate) restart: Restart,
     pub(crate) ready: Ready,
@@ -73,7 +77,7 @@ struct Group {
     in_order: bool,
 }
 
-/// What is started together: a group, or a program that is in none.
+/// What is started together: a group, or a program that is in none. Never empty.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unit {
     pub(crate) group: Option<Together>,
@@ -92,8 +96,7 @@ impl Plan {
     /// Reads a file, and finds all that is wrong in it by itself.
     pub(crate) fn read(file: &Path) -> Result<Self, BadFile> {
         let bad = |faults| BadFile::new(file, faults);
-        let text = fs::read_to_string(file);
-        let text = text.map_err(|error| bad(vec![What::Unreadable(error).at(0)]))?;
+        let text = read_text(file).map_err(|fault| bad(vec![fault]))?;
         let is_toml = file
             .extension()
             .is_some_and(|extension| extension == "toml");
@@ -102,7 +105,11 @@ impl Plan {
         } else {
             procfile::read(&text)
         };
-        let plan = read.map_err(bad)?;
+        let mut plan = read.map_err(bad)?;
+        let folder = folder(file).map_err(|error| bad(vec![What::Unreadable(error).at(0)]))?;
+        for program in &mut plan.programs {
+            program.folder.clone_from(&folder);
+        }
         match check::faults(&plan) {
             faults if faults.is_empty() => Ok(plan),
             faults => Err(bad(faults)),
@@ -111,12 +118,12 @@ impl Plan {
 
     /// Finds what this machine does not have that these programs need. The ports that are ours will
     /// be free.
-    pub(crate) fn check_machine(
+    pub(crate) fn check_machine<'a>(
         file: &Path,
-        units: &[Unit],
+        units: impl IntoIterator<Item = &'a Arc<Unit>>,
         ours: &BTreeSet<u16>,
     ) -> Result<(), BadFile> {
-        let programs = units.iter().flat_map(|unit| &unit.programs);
+        let programs = units.into_iter().flat_map(|unit| &unit.programs);
         let faults = programs.flat_map(|program| machine::faults(program, ours));
         let faults: Vec<Fault> = faults.collect();
         if faults.is_empty() {
@@ -127,15 +134,12 @@ impl Plan {
     }
 
     /// What is started together, in the order of the first program of each.
-    pub(crate) fn units(&self) -> Vec<Unit> {
+    pub(crate) fn units(&self) -> Vec<Arc<Unit>> {
         let mut units = Vec::<Unit>::new();
         for program in &self.programs {
             let group = self.group_of(program);
-            let same = units.iter_mut().find(|unit| {
-                let name = unit.group.as_ref().map(|together| &together.name);
-                name.is_some() && name == group.as_ref().map(|together| &together.name)
-            });
-            match same {
+            let mut grouped = units.iter_mut().filter(|unit| unit.group.is_some());
+            match grouped.find(|unit| unit.group == group) {
                 Some(unit) => unit.programs.push(program.clone()),
                 None => units.push(Unit {
                     group,
@@ -143,7 +147,7 @@ impl Plan {
                 }),
             }
         }
-        units
+        units.into_iter().map(Arc::new).collect()
     }
 
     fn group_of(&self, program: &Program) -> Option<Together> {
@@ -157,7 +161,40 @@ impl Plan {
     }
 }
 
+/// The text of a file, which may begin with a mark that editors leave there.
+fn read_text(file: &Path) -> Result<String, Fault> {
+    let bytes = fs::read(file).map_err(|error| What::Unreadable(error).at(0))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let (good, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+        let line = good.split(|byte| *byte == b'\n').count();
+        What::NoText.at(line)
+    })?;
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+/// The folder of a file, wherever we are.
+fn folder(file: &Path) -> io::Result<PathBuf> {
+    let file = absolute(file)?;
+    Ok(file.parent().unwrap_or(&file).to_owned())
+}
+
+impl Program {
+    /// Where it runs.
+    pub(crate) fn directory(&self) -> PathBuf {
+        match &self.cwd {
+            Some(cwd) => self.folder.join(&cwd.value),
+            None => self.folder.clone(),
+        }
+    }
+}
+
 impl Unit {
+    /// That of the group, or of the program.
+    pub(crate) fn name(&self) -> &Name {
+        let group = self.group.as_ref().map(|together| &together.name);
+        group.unwrap_or(&self.programs[0].name.value)
+    }
+
     /// Whose turn is before that of this.
     pub(crate) fn after(&self) -> BTreeSet<&Name> {
         let after = self.programs.iter().flat_map(|program| &program.after);

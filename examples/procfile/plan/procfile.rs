@@ -54,6 +54,7 @@ impl Program {
             command,
             env: Default::default(),
             env_clean: false,
+            folder: Default::default(),
             cwd: None,
             restart: Restart::default(),
             ready: Default::default(),

@@ -1,6 +1,7 @@
 //! The form in TOML: what the plain form cannot say.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ enum RawReady {
     Spawned,
     Descriptor,
     Line(String),
-    Port(Spanned<u16>),
+    Port(Spanned<NonZero<u16>>),
 }
 
 #[derive(Deserialize)]
@@ -173,7 +174,10 @@ impl Reader<'_> {
             RawReady::Spawned => Ready::Spawned,
             RawReady::Descriptor => Ready::Descriptor,
             RawReady::Line(text) => Ready::Line(text),
-            RawReady::Port(port) => Ready::Port(self.place(port)),
+            RawReady::Port(port) => {
+                let Placed { value, line } = self.place(port);
+                Ready::Port(Placed::new(value.get(), line))
+            }
         };
         Some(Program {
             env: raw.env,
