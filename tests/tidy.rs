@@ -40,6 +40,7 @@ const SLEEPING: Exceptions<'_> = &[
     ("tests/process/guarded/matrix.rs", PROGRAMS),
     ("tests/process/guarded/owner.rs", PROGRAMS),
     ("tests/process/nodes.rs", PROGRAMS),
+    ("tests/procfile.rs", PROGRAMS),
 ];
 
 const PROGRAMS: &str = "programs of the system have the system's clock";

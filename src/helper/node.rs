@@ -120,7 +120,7 @@ async fn tell_lines(context: &Context, mut lines: Lines) {
             }
             Heard::Line(_) => {}
             Heard::Missed(lines) => {
-                tracing::warn!(target: "perennial::helper", %path, lines, "lines were lost");
+                tracing::warn!(target: "perennial::helper", %path, "{lines} lines were lost");
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -313,6 +314,15 @@ impl Command {
     /// Makes the program ready to be started, and to be watched before that. No system call.
     pub fn create(self) -> Created {
         Created::new(Arc::new(self))
+    }
+
+    /// Whether something in it cannot be passed to the system, whose strings end at a NUL.
+    pub(super) fn holds_nul(&self) -> bool {
+        let changes = self.environment.changes.iter();
+        let variables = changes.flat_map(|(name, value)| [Some(name), value.as_ref()]);
+        let words = [&self.program].into_iter().chain(&self.args);
+        let mut all = words.chain(variables.flatten());
+        all.any(|word| word.as_bytes().contains(&0))
     }
 
     /// The program's name, as it is told in messages.

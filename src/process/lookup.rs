@@ -20,16 +20,16 @@ use super::error::StartError;
 /// Finds the file of the program.
 pub(super) fn find(command: &Command) -> Result<PathBuf, StartError> {
     let program = command.name();
+    if command.holds_nul() {
+        return Err(StartError::Nul { program });
+    }
     if let Some(directory) = command.directory().filter(|path| !path.is_dir()) {
         let directory = directory.to_owned();
         return Err(StartError::DirectoryMissing { program, directory });
     }
     let name = command.program.as_os_str();
     if name.as_bytes().contains(&b'/') {
-        let path = command.directory().map_or_else(
-            || PathBuf::from(name),
-            |directory| directory.join(Path::new(name)),
-        );
+        let path = within(command, Path::new(name));
         return match look(&path) {
             Found::Runs => Ok(path),
             Found::Denied => Err(StartError::Denied { program }),
@@ -45,9 +45,7 @@ fn search(command: &Command, name: &OsStr) -> Result<PathBuf, StartError> {
     let mut was_denied = false;
     for folder in env::split_paths(&path).filter(|_| !name.is_empty()) {
         // An empty or relative folder starts where the program will.
-        let folder = command
-            .directory()
-            .map_or_else(|| folder.clone(), |directory| directory.join(&folder));
+        let folder = within(command, &folder);
         let file = folder.join(name);
         match look(&file) {
             // Without a slash it would be looked for once more.
@@ -62,6 +60,16 @@ fn search(command: &Command, name: &OsStr) -> Result<PathBuf, StartError> {
         true => StartError::Denied { program },
         false => StartError::ProgramMissing { program },
     })
+}
+
+/// What a path means to the program. The system looks for it when it has changed the directory, so
+/// one that starts at a directory of the program's is absolute.
+fn within(command: &Command, path: &Path) -> PathBuf {
+    let Some(directory) = command.directory() else {
+        return path.to_owned();
+    };
+    let path = directory.join(path);
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 enum Found {

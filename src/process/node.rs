@@ -176,7 +176,7 @@ async fn tell_lines(context: &Context, mut lines: Lines) {
                 tracing::info!(target: TARGET, %path, source, was_cut, "{text}");
             }
             Heard::Missed(lines) => {
-                tracing::warn!(target: TARGET, %path, lines, "lines were lost");
+                tracing::warn!(target: TARGET, %path, "{lines} lines were lost");
             }
         }
     }

@@ -110,7 +110,7 @@ where
 pub fn method<S, M>(
     service: &Arc<S>,
     run: M,
-) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Send + Sync + 'static>
+) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Send + Sync + 'static + use<S, M>>
 where
     S: Send + Sync + 'static,
     M: for<'a> Method<'a, S> + Clone + Send + Sync + 'static,

@@ -113,6 +113,45 @@ fn proc_46_each_refusal_says_what_is_wrong() {
 }
 
 #[test]
+fn a_refusal_is_known_without_a_start() {
+    // Bad input is told before anything is done.
+    let nul = [
+        sh("true").env("NAME", "a\0b"),
+        sh("true").env("a\0b", ""),
+        sh("a\0b"),
+        Command::new("a\0b"),
+    ];
+    for command in nul {
+        let error = command.look_up().unwrap_err();
+        assert!(matches!(error, StartError::Nul { .. }), "{error}");
+    }
+    let missing = Command::new("no-such-program").look_up().unwrap_err();
+    assert!(
+        matches!(missing, StartError::ProgramMissing { .. }),
+        "{missing}"
+    );
+}
+
+#[test]
+fn a_program_and_its_directory_may_both_be_relative() {
+    // The one starts at the other, wherever we are.
+    alone(async || {
+        let here = std::env::current_dir().unwrap();
+        let folder = TempDir::new_in(&here).unwrap();
+        file(&folder, "own", "#!/bin/sh\npwd\n", 0o755);
+        let directory = folder.path().strip_prefix(&here).unwrap();
+        let relative = Command::new("./own").current_dir(directory);
+        let path = folder.path().to_str().unwrap();
+        let in_path = Command::new("own").env("PATH", ".").current_dir(directory);
+        for command in [relative, in_path] {
+            let process = start(command).await;
+            process.watch().gone().await;
+            assert_eq!(process.stdout().text().trim_end(), path);
+        }
+    });
+}
+
+#[test]
 fn proc_17_a_large_argument_works_and_one_too_large_is_refused() {
     // R17. The limit is the system's: 128 KiB for one argument.
     alone(async || {
