@@ -7,6 +7,8 @@ use perennial::helper::{Listener, ServeError, ServeLimits, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::Semaphore;
 
+use crate::common::alone;
+
 /// What a cache says that answers everything with a miss, and puts nowhere.
 async fn said(asked: &str) -> (Result<(), ServeError>, String) {
     said_by(asked, async |request| answer(&request)).await
@@ -43,10 +45,11 @@ async fn said_by(
 
 const HELLO: &str = "{\"ID\":0,\"KnownCommands\":[\"get\",\"put\",\"close\"]}\n";
 
-#[tokio::test]
-async fn each_request_of_a_build_has_its_answer() {
+#[test]
+fn each_request_of_a_build_has_its_answer() {
     // The frames of GOCACHEPROG: a body is the next message, and none is sent for an empty one.
-    let asked = "\
+    alone(async || {
+        let asked = "\
 {\"ID\":1,\"Command\":\"get\",\"ActionID\":\"AQ==\"}
 
 {\"ID\":2,\"Command\":\"put\",\"ActionID\":\"AQ==\",\"OutputID\":\"Ag==\",\"BodySize\":4}
@@ -56,15 +59,16 @@ async fn each_request_of_a_build_has_its_answer() {
 
 {\"ID\":4,\"Command\":\"close\"}
 ";
-    let (served, said) = said(asked).await;
-    served.unwrap();
-    let answers = "\
+        let (served, said) = said(asked).await;
+        served.unwrap();
+        let answers = "\
 {\"ID\":1,\"Miss\":true}
 {\"ID\":2,\"DiskPath\":\"/word\"}
 {\"ID\":3,\"DiskPath\":\"/\"}
 {\"ID\":4}
 ";
-    assert_eq!(said, format!("{HELLO}{answers}"));
+        assert_eq!(said, format!("{HELLO}{answers}"));
+    });
 }
 
 #[test]
@@ -85,92 +89,100 @@ fn answers_are_written_as_go_reads_them() {
     assert_eq!(failed, r#"{"ID":8,"Err":"disk full"}"#);
 }
 
-#[tokio::test]
-async fn the_last_request_waits_for_all_that_is_being_done() {
+#[test]
+fn the_last_request_waits_for_all_that_is_being_done() {
     // A close waits for what is running.
-    let asked = "{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"AQ==\"}\n\
+    alone(async || {
+        let asked = "{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"AQ==\"}\n\
                  {\"ID\":2,\"Command\":\"get\",\"ActionID\":\"Ag==\"}\n\
                  {\"ID\":3,\"Command\":\"close\"}\n";
-    let gate = &Semaphore::new(0);
-    let work = async |request: Request| {
-        match request.id() {
-            // The first one waits for the second one, and close for both.
-            1 => drop(gate.acquire().await.unwrap()),
-            2 => gate.add_permits(1),
-            _ => {}
-        }
-        answer(&request)
-    };
-    let (served, said) = said_by(asked, work).await;
-    served.unwrap();
-    let ids: Vec<_> = said.lines().skip(1).map(|line| &line[..7]).collect();
-    assert_eq!(ids, ["{\"ID\":2", "{\"ID\":1", "{\"ID\":3"]);
-}
-
-#[tokio::test]
-async fn what_was_asked_before_the_input_ended_is_answered() {
-    // `go list` closes with the end of the input alone.
-    let (served, said) = said("{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"AQ==\"}\n").await;
-    served.unwrap();
-    assert_eq!(said, format!("{HELLO}{{\"ID\":1,\"Miss\":true}}\n"));
-}
-
-#[tokio::test]
-async fn what_is_no_request_ends_it_with_an_error() {
-    // D1, D2. Whoever says such things cannot be trusted with the rest.
-    for (asked, why) in [
-        ("no JSON\n", "no message: no JSON"),
-        (
-            "{\"ID\":1,\"Command\":\"steal\"}\n",
-            "unknown variant `steal`",
-        ),
-        (
-            "{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"?\"}\n",
-            "Invalid symbol",
-        ),
-        (
-            "{\"ID\":1,\"Command\":\"put\",\"OutputID\":\"\",\"BodySize\":9}\n\"d29yZA==\"\n",
-            "4 bytes, and 9 were announced",
-        ),
-        (
-            "{\"ID\":1,\"Command\":\"get\"",
-            "the stream ended within a message",
-        ),
-    ] {
-        let (served, said) = said(asked).await;
-        let Err(ServeError::Protocol(error)) = served else {
-            panic!("{asked}: {served:?}");
+        let gate = &Semaphore::new(0);
+        let work = async |request: Request| {
+            match request.id() {
+                // The first one waits for the second one, and close for both.
+                1 => drop(gate.acquire().await.unwrap()),
+                2 => gate.add_permits(1),
+                _ => {}
+            }
+            answer(&request)
         };
-        assert!(error.to_string().contains(why), "{error}");
-        assert_eq!(said, HELLO);
-    }
-    let long = format!("{}\n", "x".repeat(2000));
-    let (served, _) = said(&long).await;
-    let error = served.unwrap_err();
-    let source = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(source, "a message is longer than 1000 bytes");
+        let (served, said) = said_by(asked, work).await;
+        served.unwrap();
+        let ids: Vec<_> = said.lines().skip(1).map(|line| &line[..7]).collect();
+        assert_eq!(ids, ["{\"ID\":2", "{\"ID\":1", "{\"ID\":3"]);
+    });
 }
 
-#[tokio::test]
-async fn a_helper_that_nobody_hears_any_more_ends() {
-    // Nothing is worked on for nobody.
-    let (input, mut asks) = duplex(1 << 10);
-    let (output, ours) = duplex(64);
-    drop(output);
-    let limits = ServeLimits::default();
-    let serving = serve(input, ours, limits, Listening::default(), async |request| {
-        answer(&request)
+#[test]
+fn what_was_asked_before_the_input_ended_is_answered() {
+    // `go list` closes with the end of the input alone.
+    alone(async || {
+        let (served, said) = said("{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"AQ==\"}\n").await;
+        served.unwrap();
+        assert_eq!(said, format!("{HELLO}{{\"ID\":1,\"Miss\":true}}\n"));
     });
-    let asking = async {
-        let line = b"{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"AQ==\"}\n";
-        // The input stays open.
-        let _ = asks.write_all(line).await;
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        served = serving => assert!(matches!(served, Err(ServeError::Stream(_))), "{served:?}"),
-        () = asking => unreachable!("it never ends"),
-    }
+}
+
+#[test]
+fn what_is_no_request_ends_it_with_an_error() {
+    // D1, D2. Whoever says such things cannot be trusted with the rest.
+    alone(async || {
+        for (asked, why) in [
+            ("no JSON\n", "no message: no JSON"),
+            (
+                "{\"ID\":1,\"Command\":\"steal\"}\n",
+                "unknown variant `steal`",
+            ),
+            (
+                "{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"?\"}\n",
+                "Invalid symbol",
+            ),
+            (
+                "{\"ID\":1,\"Command\":\"put\",\"OutputID\":\"\",\"BodySize\":9}\n\"d29yZA==\"\n",
+                "4 bytes, and 9 were announced",
+            ),
+            (
+                "{\"ID\":1,\"Command\":\"get\"",
+                "the stream ended within a message",
+            ),
+        ] {
+            let (served, said) = said(asked).await;
+            let Err(ServeError::Protocol(error)) = served else {
+                panic!("{asked}: {served:?}");
+            };
+            assert!(error.to_string().contains(why), "{error}");
+            assert_eq!(said, HELLO);
+        }
+        let long = format!("{}\n", "x".repeat(2000));
+        let (served, _) = said(&long).await;
+        let error = served.unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(source, "a message is longer than 1000 bytes");
+    });
+}
+
+#[test]
+fn a_helper_that_nobody_hears_any_more_ends() {
+    // Nothing is worked on for nobody.
+    alone(async || {
+        let (input, mut asks) = duplex(1 << 10);
+        let (output, ours) = duplex(64);
+        drop(output);
+        let limits = ServeLimits::default();
+        let serving = serve(input, ours, limits, Listening::default(), async |request| {
+            answer(&request)
+        });
+        let asking = async {
+            let line = b"{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"AQ==\"}\n";
+            // The input stays open.
+            let _ = asks.write_all(line).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            served = serving => assert!(matches!(served, Err(ServeError::Stream(_))), "{served:?}"),
+            () = asking => unreachable!("it never ends"),
+        }
+    });
 }
 
 #[test]
