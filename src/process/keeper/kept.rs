@@ -1,9 +1,12 @@
 //! One program in the keeper's care: its descriptors, and the hands of its course.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, test_kill_process_group, waitid};
 
@@ -134,6 +137,9 @@ impl Kept {
         if let Err(error) = listened {
             // Without an ear for it there is no telling how it ends.
             let _ = self.cell.with_grip(|grip| grip.take_rung(Rung::Kill));
+            // It is reaped next, so it has to be dead, unless the system cannot end it.
+            let dead = &mut [PollFd::new(&self.pidfd, PollFlags::IN)];
+            let _ = poll(dead, Some(&DYING_MAX));
             poller.ignore(&self.pidfd);
             self.ended(ExitCause::Lost(Arc::new(error)));
         }
@@ -167,7 +173,7 @@ impl Kept {
                 Act::Sweep => self.sweep(),
                 Act::Reap => self.reap(),
                 Act::Look => looks = true,
-                Act::NameSurvivors => self.survivors = self.members(&Table::read()),
+                Act::NameSurvivors => self.survivors = self.members_now(),
                 Act::CutOutput => self.cut_output(poller),
             }
         }
@@ -175,27 +181,36 @@ impl Kept {
     }
 
     /// Looks who lives in the group. The system's table is read only if it may hold somebody.
-    pub(super) fn look<'a>(&mut self, table: impl FnOnce() -> &'a mut Table) {
-        let is_empty = self.is_reaped && test_kill_process_group(self.pid) == Err(Errno::SRCH);
-        let is_empty = is_empty && self.cgroup.as_ref().is_none_or(Cgroup::is_empty);
-        let alive = if is_empty {
-            0
+    pub(super) fn look<'a>(&mut self, table: impl FnOnce() -> Option<&'a Table>) {
+        let has_group = !self.is_reaped || test_kill_process_group(self.pid) != Err(Errno::SRCH);
+        let has_cgroup = self.cgroup.as_ref().is_some_and(|group| !group.is_empty());
+        if has_cgroup && self.is_reaped {
+            // Once more: to kill takes a descriptor, and there may have been none.
+            self.kill_cgroup();
+        }
+        let alive = if has_group || has_cgroup {
+            let members = table().and_then(|table| self.members(table).ok());
+            // Who cannot be seen, because we have no descriptor left, is not taken for dead.
+            members.map_or(1, |members| members.len())
         } else {
-            self.members(table()).len()
+            0
         };
         self.course.looked(Instant::now(), alive);
     }
 
-    fn members(&self, table: &Table) -> Vec<ProcessId> {
-        let group = table.members(self.id.number(), self.session);
-        let mut members: Vec<_> = group.map(|row| row.id()).collect();
+    fn members(&self, table: &Table) -> io::Result<Vec<ProcessId>> {
+        let group = table.members(self.id, self.session).map(Row::id);
+        let inside = self.cgroup.as_ref().map(Cgroup::members).transpose()?;
+        let members = group.chain(inside.into_iter().flatten());
         // The leader itself may be unreaped and not be a zombie for us: it has ended.
-        members.retain(|id| *id != self.id);
-        let inside = self.cgroup.as_ref().map(Cgroup::members);
-        members.extend(inside.into_iter().flatten().filter(|id| *id != self.id));
-        members.sort_unstable();
-        members.dedup();
-        members
+        let members: BTreeSet<_> = members.filter(|id| *id != self.id).collect();
+        Ok(members.into_iter().collect())
+    }
+
+    /// The same now, as far as they can be seen.
+    fn members_now(&self) -> Vec<ProcessId> {
+        let members = Table::read().and_then(|table| self.members(&table));
+        members.unwrap_or_default()
     }
 
     /// Sees how the leader ended, and leaves it as it is: a zombie pins the number of its group.
@@ -203,6 +218,7 @@ impl Kept {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         let cause = match waitid(WaitId::PidFd(self.pidfd.as_fd()), options) {
             Ok(Some(status)) => cause(&status),
+            // Somebody traces it and has yet to see its end. We are told when it is our turn.
             Ok(None) | Err(Errno::INTR) => return,
             Err(errno) => {
                 self.is_reaped = true;
@@ -211,6 +227,10 @@ impl Kept {
         };
         poller.ignore(&self.pidfd);
         self.ended(cause);
+        if self.is_reaped {
+            // Its number may be a stranger's before the course comes to reaping it.
+            self.cell.let_go();
+        }
     }
 
     fn ended(&mut self, cause: ExitCause) {
@@ -236,7 +256,7 @@ impl Kept {
         let Some(system) = signal.to_system() else {
             return;
         };
-        for member in cgroup.members() {
+        for member in cgroup.members().unwrap_or_default() {
             let row = Row::read(member.number());
             if row.is_some_and(|row| row.group != self.id.number()) {
                 member.send(system);
@@ -259,7 +279,7 @@ impl Kept {
         self.kill_cgroup();
         if self.is_reaped {
             // The number of the group may be a stranger's, so each is looked at.
-            for member in self.members(&Table::read()) {
+            for member in self.members_now() {
                 member.kill();
             }
         } else {
@@ -427,6 +447,12 @@ impl Kept {
     }
 }
 
+/// How long somebody who was killed may take to die, where nobody can wait for it by an event.
+const DYING_MAX: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
+
 /// What ends the input in a terminal, as ^D does.
 const END_OF_TRANSMISSION: &[u8] = b"\x04";
 
@@ -445,7 +471,7 @@ fn cause(status: &WaitIdStatus) -> ExitCause {
             core_dumped: status.dumped(),
         },
         (None, None) => {
-            let error = std::io::Error::other("the system told neither a code nor a signal");
+            let error = io::Error::other("the system told neither a code nor a signal");
             ExitCause::Lost(Arc::new(error))
         }
     }
