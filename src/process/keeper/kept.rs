@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, test_kill_process_group, waitid};
+use tokio::sync::broadcast;
 
 use super::frame::Frame;
 use super::poller::{Poller, What};
@@ -21,7 +22,7 @@ use crate::process::error::WriteError;
 use crate::process::exit::{ExitCause, ExitStatus, Gone};
 use crate::process::guard;
 use crate::process::ladder::Rung;
-use crate::process::output::{Source, Splitter};
+use crate::process::output::{Line, Source, Splitter};
 use crate::process::signal::Signal;
 use crate::process::table::{ProcessId, Row, Table, descendants};
 
@@ -330,16 +331,19 @@ impl Kept {
         let cell = &self.cell;
         recorder(cell, source).record(bytes);
         let splitter = &mut self.lines[source as usize];
-        if cell.is_listened_to() {
-            splitter.push(bytes, |line, cut| cell.tell_line(source, line, cut));
-        } else {
-            splitter.skip();
+        match cell.listeners() {
+            Some(listeners) => {
+                splitter.push(bytes, |text, cut| tell(&listeners, source, text, cut))
+            }
+            None => splitter.skip(),
         }
     }
 
     fn end_line(&mut self, source: Source) {
-        let cell = &self.cell;
-        self.lines[source as usize].finish(|line, cut| cell.tell_line(source, line, cut));
+        if let Some(listeners) = self.cell.listeners() {
+            let splitter = &mut self.lines[source as usize];
+            splitter.finish(|text, cut| tell(&listeners, source, text, cut));
+        }
     }
 
     fn read_readiness(&mut self) {
@@ -445,6 +449,11 @@ impl Kept {
         cell.gone(gone);
         drop(hold);
     }
+}
+
+fn tell(listeners: &broadcast::Sender<Line>, source: Source, text: &str, was_cut: bool) {
+    // All who listened may have gone, which is theirs.
+    let _ = listeners.send(Line::new(source, text, was_cut));
 }
 
 /// How long somebody who was killed may take to die, where nobody can wait for it by an event.
