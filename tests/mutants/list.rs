@@ -32,6 +32,8 @@ mod company;
 mod policies;
 #[path = "pools.rs"]
 mod pools;
+#[path = "process.rs"]
+mod process;
 #[path = "storms.rs"]
 mod storms;
 
@@ -41,6 +43,7 @@ pub(crate) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         policies::POLICIES,
         company::COMPANY,
         pools::POOLS,
+        process::PROCESS,
         storms::STORMS,
     ];
     FIRST.iter().chain(others.into_iter().flatten())
