@@ -63,7 +63,8 @@ pub(crate) fn play(role: &str) {
             stdin()
                 .read_line(&mut String::new())
                 .expect("somebody writes");
-            for _ in 0..1_800 {
+            // The guard is told some forty bytes of each, and its pipe holds 64 KiB.
+            for _ in 0..3_000 {
                 let process = start(Command::new("true")).await;
                 process.watch().gone().await;
             }
