@@ -144,6 +144,8 @@ fn expect_another(owner: &Owner, first: i32) {
         sleep(Duration::from_millis(5));
     }
     println!("  replaced after {:?}", begun.elapsed());
+    // It is there before it has been told whom to end.
+    sleep(Duration::from_millis(100));
 }
 
 /// Hides the control groups from who runs the rest.
