@@ -14,7 +14,7 @@ use super::command::{Command, Scope};
 use super::error::SignalError;
 use super::exit::{ExitCause, ExitStatus, Gone};
 use super::ladder::Rung;
-use super::output::{Line, Recorder, Source};
+use super::output::{Line, Recorder};
 use super::signal::Signal;
 use super::table::Row;
 
@@ -126,24 +126,10 @@ impl Cell {
         }
     }
 
-    /// Whether anybody listens to lines: if not, none need to be made.
-    pub(super) fn is_listened_to(&self) -> bool {
-        let lines = self.lines.lock();
-        lines
-            .as_ref()
-            .is_some_and(|lines| lines.receiver_count() > 0)
-    }
-
-    pub(super) fn tell_line(&self, source: Source, text: &str, was_cut: bool) {
-        if let Some(lines) = &*self.lines.lock() {
-            let text = text.into();
-            // All who listened may have gone, which is theirs.
-            let _ = lines.send(Line {
-                source,
-                text,
-                was_cut,
-            });
-        }
+    /// Where lines go, if anybody listens: if not, none need to be made.
+    pub(super) fn listeners(&self) -> Option<broadcast::Sender<Line>> {
+        let lines = self.lines.lock().clone();
+        lines.filter(|lines| lines.receiver_count() > 0)
     }
 
     fn end_lines(&self) {

@@ -1,13 +1,13 @@
 //! Control groups (version 2): nobody leaves them by forking or with a session of their own, and
 //! one write kills all that is inside.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::table::{ProcessId, Row};
+use super::table::{ProcessId, Row, is_exhausted};
 
 /// One control group of ours.
 #[derive(Clone, Debug)]
@@ -64,34 +64,52 @@ impl Cgroup {
         let _ = self.tell("cgroup.kill", "1");
     }
 
-    /// Whether nobody lives inside.
+    /// Whether nobody lives inside, groups below included, as far as is known.
     pub(super) fn is_empty(&self) -> bool {
-        let events = fs::read_to_string(self.path.join("cgroup.events"));
-        events.map_or(true, |events| events.contains("populated 0"))
+        match fs::read_to_string(self.path.join("cgroup.events")) {
+            Ok(events) => events.contains("populated 0"),
+            Err(error) => !is_exhausted(&error),
+        }
     }
 
-    /// Who lives inside, groups below not included.
-    pub(super) fn members(&self) -> Vec<ProcessId> {
-        let list = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
-        let rows = list.lines().filter_map(|pid| Row::read(pid.parse().ok()?));
-        rows.filter(Row::is_alive).map(|row| row.id()).collect()
+    /// Who lives inside, groups below included. Fails if we have nothing left to look with.
+    pub(super) fn members(&self) -> io::Result<Vec<ProcessId>> {
+        let mut members = Vec::new();
+        for group in self.with_those_below()? {
+            let list = known(fs::read_to_string(group.join("cgroup.procs")))?;
+            for pid in list.lines().filter_map(|pid| pid.parse().ok()) {
+                let row = Row::ask(pid)?.filter(Row::is_alive);
+                members.extend(row.map(|row| row.id()));
+            }
+        }
+        Ok(members)
     }
 
-    /// Removes the group, if nobody is inside; says whether it is gone.
+    /// Removes the group with those below it, if nobody is inside; says whether it is gone.
     pub(super) fn remove(&self) -> bool {
-        match fs::remove_dir(&self.path) {
-            Ok(()) => true,
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
-        }
+        let groups = self.with_those_below().unwrap_or_default();
+        // The highest is the first of them.
+        groups.iter().rev().fold(false, |_, group| {
+            let removed = fs::remove_dir(group);
+            removed.map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true)
+        })
     }
 
-    /// Removes the group with those below it.
-    pub(super) fn remove_all(&self) -> bool {
-        let below = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        for entry in below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-            let _ = fs::remove_dir(entry.path());
+    /// The group, then those below it: a program may make some of its own.
+    fn with_those_below(&self) -> io::Result<Vec<PathBuf>> {
+        let mut groups = vec![self.path.clone()];
+        let mut next = 0;
+        while let Some(group) = groups.get(next) {
+            let below: Vec<_> = match fs::read_dir(group) {
+                Ok(entries) => entries.flatten().collect(),
+                Err(error) if is_exhausted(&error) => return Err(error),
+                Err(_) => Vec::new(),
+            };
+            let is_group = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+            groups.extend(below.into_iter().filter(is_group).map(|entry| entry.path()));
+            next += 1;
         }
-        self.remove()
+        Ok(groups)
     }
 
     fn tell(&self, file: &str, word: &str) -> io::Result<()> {
@@ -99,6 +117,14 @@ impl Cgroup {
             .write(true)
             .open(self.path.join(file))?;
         file.write_all(word.as_bytes())
+    }
+}
+
+/// What could be read. Nothing is read of a group that was removed.
+fn known(read: io::Result<String>) -> io::Result<String> {
+    match read {
+        Err(error) if is_exhausted(&error) => Err(error),
+        read => Ok(read.unwrap_or_default()),
     }
 }
 

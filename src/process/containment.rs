@@ -6,8 +6,9 @@ use std::fmt;
 /// A later level is a better one.
 ///
 /// A stop in order leaves nothing of a program at any level, but for what has left its group in a
-/// session of its own: that is ended at the level [`Cgroup`](Self::Cgroup), and below it named in
-/// [`Gone::survivors`](super::Gone::survivors).
+/// session of its own: that is ended at the level [`Cgroup`](Self::Cgroup). Below it, who still
+/// descends from the program when it is told to stop is named in
+/// [`Gone::survivors`](super::Gone::survivors); a daemon, whose parent has ended, cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Containment {

@@ -23,6 +23,8 @@ pub(super) const IDLE_MAX: Duration = Duration::from_millis(200);
 pub(super) const DRAIN_MAX: Duration = Duration::from_secs(2);
 /// How long the members of a group may take to vanish when they were killed.
 const EMPTY_MAX: Duration = Duration::from_secs(5);
+/// Longer than anybody waits: more patience is the same, and a time that can be reckoned with.
+const AGE: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// The pause between two looks at a group that is not empty yet: the first, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
@@ -265,7 +267,7 @@ impl Course {
             let rest = rest(&self.steps[stop.next..]);
             let deadline = stop.deadline;
             let patience = deadline.map_or(patience, |by| share(patience, rest, by, now));
-            stop.until = now.checked_add(patience);
+            stop.until = Some(now + patience.min(AGE));
             self.taken.push(Taken { rung, after });
             self.acts.push_back(Act::Rung(rung));
         }

@@ -103,6 +103,18 @@ fn of_two_deadlines_the_tighter_holds() {
 }
 
 #[test]
+fn a_patience_without_end_gives_way_to_a_deadline() {
+    // L9, R11. Such as the kill that comes with the last handle.
+    let ladder = Ladder::new().signal(Signal::TERM, Duration::MAX);
+    let mut world = World::new(Scope::Group, &ladder, 0);
+    world.stop(None);
+    assert_eq!(world.acts(), [Act::Rung(Rung::Signal(Signal::TERM))]);
+    assert!(world.course.next_due().is_some());
+    world.stop(Some(Duration::ZERO));
+    assert_eq!(world.acts(), [Act::Rung(Rung::Kill)]);
+}
+
+#[test]
 fn without_time_it_is_killed_at_once() {
     // L9. A deadline of zero is legal.
     let mut world = World::new(Scope::Group, &polite(), 0);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use thiserror::Error;
 
 use super::containment::Containment;
@@ -124,6 +125,18 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// What the system said when it was asked for something that a start needs.
+    pub(super) fn of_system(program: String, error: io::Error) -> Self {
+        let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+        let source = Arc::new(error);
+        match errno {
+            Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => {
+                Self::Exhausted { program, source }
+            }
+            Some(_) | None => Self::System { program, source },
+        }
+    }
+
     /// Whether another attempt cannot succeed before somebody changes something. A node whose
     /// program fails so gives up at once.
     #[must_use]

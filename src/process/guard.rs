@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio, exit};
 use std::sync::OnceLock;
@@ -14,6 +14,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::cgroup::Cgroup;
 use super::containment::Containment;
@@ -41,6 +43,8 @@ struct Guarding {
 struct Wards {
     /// The way to the present guard; none while there is no guard.
     pipe: Option<ChildStdin>,
+    /// The number of the guard that the way leads to.
+    guard: Option<Pid>,
     /// The leaders to be ended with us, with their sessions.
     leaders: BTreeMap<ProcessId, i32>,
 }
@@ -127,16 +131,19 @@ pub(super) fn forget(leader: ProcessId) {
 
 fn install() -> io::Result<()> {
     let own = i32::try_from(std::process::id()).ok().and_then(Row::read);
-    let own = own.ok_or(io::ErrorKind::NotFound)?;
+    let own = own.ok_or(ErrorKind::NotFound)?;
     let cgroup = Cgroup::of_this_process(own.id()).ok();
     let guarding = Guarding {
         cgroup,
         wards: Mutex::new(Wards {
             pipe: None,
+            guard: None,
             leaders: BTreeMap::new(),
         }),
     };
-    let child = guarding.start_guard()?;
+    let child = guarding.start_guard().inspect_err(|_| {
+        guarding.cgroup.as_ref().map(Cgroup::remove);
+    })?;
     if GUARD.set(guarding).is_ok() {
         let name = "perennial-guard".to_owned();
         thread::Builder::new().name(name).spawn(move || {
@@ -181,6 +188,7 @@ impl Guarding {
             .spawn()?;
         let mut wards = self.wards.lock();
         wards.pipe = child.stdin.take();
+        wards.guard = Some(Pid::from_child(&child));
         if let Some(cgroup) = &self.cgroup {
             wards.tell(&format!("cgroup {}\n", cgroup.path().display()));
         }
@@ -190,20 +198,30 @@ impl Guarding {
             .map(|(id, at)| added(*id, *at))
             .collect();
         wards.tell(&leaders);
+        if let Some(pipe) = &wards.pipe {
+            ioctl_fionbio(pipe, true)?;
+        }
         Ok(child)
     }
 }
 
 impl Wards {
-    /// Tells the guard. One that cannot hear is dead, and the next is told everything.
+    /// Tells the guard. One that cannot hear is dead, and one that does not listen, because it is
+    /// suspended, must hold nobody up: either is replaced, and the next is told everything.
     fn tell(&mut self, words: &str) {
-        let told = self
-            .pipe
-            .as_mut()
-            .map(|pipe| pipe.write_all(words.as_bytes()));
-        if let Some(Err(_)) = told {
-            self.pipe = None;
+        let Some(pipe) = &mut self.pipe else {
+            return;
+        };
+        let Err(error) = pipe.write_all(words.as_bytes()) else {
+            return;
+        };
+        let deaf = self.guard.filter(|_| error.kind() == ErrorKind::WouldBlock);
+        if let Some(guard) = deaf {
+            // While the pipe is full somebody has its other end, so the number is still the
+            // guard's. It dies before it sees the end of the pipe, which means that we are dead.
+            let _ = kill_process(guard, Signal::KILL);
         }
+        self.pipe = None;
     }
 }
 

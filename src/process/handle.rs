@@ -14,7 +14,7 @@ use super::containment::Containment;
 use super::error::{ResizeError, SignalError};
 use super::exit::{ExitStatus, Gone};
 use super::keeper::{Keeper, Order};
-use super::output::{Captured, Lines};
+use super::output::{Captured, Line, Lines, Source};
 use super::signal::Signal;
 use super::spawn::Raw;
 use super::stdin::StdinWriter;
@@ -105,7 +105,8 @@ impl Process {
         }
     }
 
-    /// Sends a signal to all that is in its scope.
+    /// Sends a signal to its process group, or to the program alone if that is its
+    /// [scope](super::Scope). Who has left the group is only reached by a stop.
     ///
     /// # Errors
     ///
@@ -123,8 +124,8 @@ impl Process {
         }
     }
 
-    /// Suspends all that is in its scope. A program that is paused has not ended, and is not
-    /// started again.
+    /// Suspends those whom a [signal](Self::signal) reaches. A program that is paused has not
+    /// ended, and is not started again.
     ///
     /// # Errors
     ///
@@ -254,6 +255,14 @@ impl Process {
         self.inner.stop(within);
         let watch = self.watch();
         async move { watch.gone().await }
+    }
+
+    /// The lines of both outputs that are kept.
+    pub(super) fn kept_lines(&self, line_max: usize) -> Vec<Line> {
+        let cell = &self.inner.cell;
+        let mut lines = cell.stdout.lines(Source::Stdout, line_max);
+        lines.extend(cell.stderr.lines(Source::Stderr, line_max));
+        lines
     }
 
     /// The last line on standard error, for an error.

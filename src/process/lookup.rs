@@ -8,8 +8,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::{self, Path, PathBuf};
 
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
@@ -27,25 +26,35 @@ pub(super) fn find(command: &Command) -> Result<PathBuf, StartError> {
         let directory = directory.to_owned();
         return Err(StartError::DirectoryMissing { program, directory });
     }
+    let base = base(command);
     let name = command.program.as_os_str();
     if name.as_bytes().contains(&b'/') {
-        let path = within(command, Path::new(name));
+        let path = base.join(name);
         return match look(&path) {
             Found::Runs => Ok(path),
             Found::Denied => Err(StartError::Denied { program }),
             Found::Nothing => Err(StartError::ProgramMissing { program }),
         };
     }
-    search(command, name)
+    search(command, name, &base)
 }
 
-fn search(command: &Command, name: &OsStr) -> Result<PathBuf, StartError> {
+/// Where the relative paths of the program start, as they are seen from here: it is run in its
+/// directory, where one that is relative to ours would lead elsewhere. Empty if that is ours.
+fn base(command: &Command) -> PathBuf {
+    let Some(directory) = command.directory() else {
+        return PathBuf::new();
+    };
+    path::absolute(directory).unwrap_or_else(|_| directory.to_owned())
+}
+
+fn search(command: &Command, name: &OsStr, base: &Path) -> Result<PathBuf, StartError> {
     let own = command.environment.said("PATH").map(OsStr::to_owned);
     let path = own.or_else(|| env::var_os("PATH")).unwrap_or_default();
     let mut was_denied = false;
     for folder in env::split_paths(&path).filter(|_| !name.is_empty()) {
         // An empty or relative folder starts where the program will.
-        let folder = within(command, &folder);
+        let folder = base.join(folder);
         let file = folder.join(name);
         match look(&file) {
             // Without a slash it would be looked for once more.
@@ -60,16 +69,6 @@ fn search(command: &Command, name: &OsStr) -> Result<PathBuf, StartError> {
         true => StartError::Denied { program },
         false => StartError::ProgramMissing { program },
     })
-}
-
-/// What a path means to the program. The system looks for it when it has changed the directory, so
-/// one that starts at a directory of the program's is absolute.
-fn within(command: &Command, path: &Path) -> PathBuf {
-    let Some(directory) = command.directory() else {
-        return path.to_owned();
-    };
-    let path = directory.join(path);
-    std::path::absolute(&path).unwrap_or(path)
 }
 
 enum Found {
@@ -101,13 +100,6 @@ pub(super) fn judge(command: &Command, error: io::Error) -> StartError {
         Some(Errno::NOEXEC) => not_executable("the system knows no such format"),
         Some(Errno::ACCESS | Errno::PERM) => StartError::Denied { program },
         Some(Errno::TOOBIG) => StartError::TooLong { program },
-        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => StartError::Exhausted {
-            program,
-            source: Arc::new(error),
-        },
-        Some(_) | None => StartError::System {
-            program,
-            source: Arc::new(error),
-        },
+        Some(_) | None => StartError::of_system(program, error),
     }
 }

@@ -118,8 +118,11 @@ async fn serve(
     let ready = ready::wait(command, process, lines);
     match context.until_cancelled(ready).await {
         Some(Ok(())) => {
-            if let Some(value) = &command.published {
-                value.publish(context, process.clone())?;
+            if let Some(value) = &command.published
+                && let Err(error) = value.publish(context, process.clone())
+            {
+                process.stop().await;
+                return Err(error.into());
             }
             context.healthy();
             let watch = process.watch();

@@ -3,6 +3,7 @@
 //! A program is never held up because nobody listens. What is kept has a bound, what is older is
 //! counted and lost, and so is what a slow listener missed.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -50,6 +51,17 @@ pub enum Heard {
     Line(Line),
     /// So many lines were lost, because the listener was slow.
     Missed(u64),
+}
+
+impl Line {
+    pub(super) fn new(source: Source, text: &str, was_cut: bool) -> Self {
+        let text = text.into();
+        Self {
+            source,
+            text,
+            was_cut,
+        }
+    }
 }
 
 impl Lines {
@@ -134,6 +146,18 @@ impl Recorder {
         }
     }
 
+    /// The whole lines among what is kept.
+    pub(super) fn lines(&self, source: Source, line_max: usize) -> Vec<Line> {
+        let captured = self.captured();
+        let mut lines = Vec::new();
+        Splitter::new(line_max).push(&captured.bytes, |text, was_cut| {
+            lines.push(Line::new(source, text, was_cut));
+        });
+        // What was dropped may have been its beginning.
+        let first = usize::from(captured.dropped > 0).min(lines.len());
+        lines.split_off(first)
+    }
+
     /// The last line that is not blank, made harmless and short.
     pub(super) fn last_words(&self) -> Option<String> {
         let text = self.captured().text();
@@ -200,7 +224,10 @@ impl Splitter {
 }
 
 /// Escapes what could do something to whoever shows the text.
-fn harmless(text: &str) -> String {
+fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_harmful) {
+        return text.into();
+    }
     let mut clean = String::with_capacity(text.len());
     for letter in text.chars() {
         if is_harmful(letter) {
@@ -209,7 +236,7 @@ fn harmless(text: &str) -> String {
             clean.push(letter);
         }
     }
-    clean
+    clean.into()
 }
 
 /// Control characters but the tabulator, ends of lines, and what turns the direction of writing.

@@ -42,6 +42,9 @@ impl Ready {
     }
 
     /// It writes a line like this to an output that is read by us.
+    ///
+    /// However much it writes with it, the line is found, as long as it is among the output that is
+    /// [kept](Command::keep_output) when this is asked.
     #[must_use]
     pub fn line(fits: impl Fn(&Line) -> bool + Send + Sync + 'static) -> Self {
         Self(How::Line(Arc::new(fits)))
@@ -89,7 +92,7 @@ pub(super) async fn wait(
     let sign = async {
         match &command.ready.0 {
             How::Spawned => true,
-            How::Line(fits) => said(lines, &**fits).await,
+            How::Line(fits) => said(lines, command, process, &**fits).await,
             How::Descriptor => {
                 let watch = process.watch();
                 watch.wait(|facts| facts.readiness).await == Readiness::Said
@@ -148,11 +151,20 @@ impl NotReady {
     }
 }
 
-async fn said(mut lines: Lines, fits: &(dyn Fn(&Line) -> bool + Send + Sync)) -> bool {
+async fn said(
+    mut lines: Lines,
+    command: &Command,
+    process: &Process,
+    fits: &(dyn Fn(&Line) -> bool + Send + Sync),
+) -> bool {
     while let Some(heard) = lines.next().await {
-        match heard {
-            Heard::Line(line) if fits(&line) => return true,
-            Heard::Line(_) | Heard::Missed(_) => {}
+        let is_sign = match heard {
+            Heard::Line(line) => fits(&line),
+            // Of a burst we hear only the end, and find the rest in what is kept.
+            Heard::Missed(_) => process.kept_lines(command.line_max).iter().any(fits),
+        };
+        if is_sign {
+            return true;
         }
     }
     false

@@ -18,7 +18,9 @@ use nix::unistd::getsid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::tcsetwinsize;
 
@@ -70,14 +72,14 @@ struct Staging {
 pub(super) fn spawn(command: &Command, key: u64) -> Result<Spawned, StartError> {
     let file = lookup::find(command)?;
     let containment = check(command)?;
-    let system_said = |error| lookup::judge(command, error);
+    let system_said = |error| StartError::of_system(command.name(), error);
     let cgroup = match containment {
         Containment::Cgroup => guard::cgroup_for(key).map_err(system_said)?,
         Containment::Guard | Containment::ProcessGroup => None,
     };
-    let removal = cgroup.clone();
-    let spawned = spawn_in(command, file, cgroup);
-    if let (Err(_), Some(cgroup)) = (&spawned, removal) {
+    let spawned = spawn_in(command, file, cgroup.clone());
+    if let (Err(_), Some(cgroup)) = (&spawned, cgroup) {
+        cgroup.kill();
         cgroup.remove();
     }
     spawned.map(|spawned| Spawned {
@@ -124,7 +126,7 @@ fn ignores_sigchld() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let bit = 1 << (rustix::process::Signal::CHILD.as_raw() - 1);
+    let bit = 1 << (Signal::CHILD.as_raw() - 1);
     ignored.is_some_and(|mask| mask & bit != 0)
 }
 
@@ -133,7 +135,7 @@ fn spawn_in(
     file: PathBuf,
     cgroup: Option<Cgroup>,
 ) -> Result<Spawned, StartError> {
-    let system_said = |error: io::Error| lookup::judge(command, error);
+    let system_said = |error: io::Error| StartError::of_system(command.name(), error);
     let is_staged =
         cgroup.is_some() || command.terminal.is_some() || command.ready.needs_descriptor();
     let staging = is_staged.then(|| Staging::new(command, cgroup));
@@ -145,21 +147,26 @@ fn spawn_in(
     let terminal = command.terminal.map(open_terminal).transpose();
     let terminal = terminal.map_err(system_said)?;
     wire(command, &mut system, terminal.as_ref()).map_err(system_said)?;
-    let mut child = with_empty_mask(|| system.spawn()).map_err(system_said)?;
+    let spawned = with_empty_mask(|| system.spawn());
+    let mut child = spawned.map_err(|error| lookup::judge(command, error))?;
     // With our copies of its terminal's ends, which would keep it open.
     drop(system);
     let terminal = terminal.map(|terminal| terminal.ours);
     let taken = take(command, &mut child, staging, terminal);
-    match &taken {
-        // Its number may be a stranger's.
-        Ok(_) | Err(StartError::Lost { .. }) => {}
-        Err(_) => {
-            // Nobody else knows of it. It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+    let pid = Pid::from_child(&child);
+    if taken.is_err() && is_child(pid) {
+        // Nobody else knows of it, nor of what it may have started by now.
+        let _ = kill_process_group(pid, Signal::KILL);
+        let _ = child.kill();
+        let _ = child.wait();
     }
     taken
+}
+
+/// Whether it is ours and unreaped: if not, the number may be a stranger's.
+fn is_child(pid: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    !matches!(waitid(WaitId::Pid(pid), options), Err(Errno::CHILD))
 }
 
 /// Finds out who the program is, and that it runs.
@@ -169,7 +176,7 @@ fn take(
     staging: Option<Staging>,
     terminal: Option<OwnedFd>,
 ) -> Result<Spawned, StartError> {
-    let system_said = |error: io::Error| lookup::judge(command, error);
+    let system_said = |error: io::Error| StartError::of_system(command.name(), error);
     let pid = Pid::from_child(child);
     let lost = || StartError::Lost {
         program: command.name(),
@@ -182,7 +189,12 @@ fn take(
         Some(staging) => staging.wait(command, &pidfd)?,
         None => (None, None),
     };
-    let row = Row::read(pid.as_raw_nonzero().get()).ok_or_else(lost)?;
+    let row = Row::ask(pid.as_raw_nonzero().get());
+    if !is_child(pid) {
+        return Err(lost());
+    }
+    let row = row.and_then(|row| row.ok_or_else(|| io::Error::other("it is not in /proc")));
+    let row = row.map_err(system_said)?;
     let session = match terminal {
         Some(_) => row.pid,
         // What the program is born into; it may have made one of its own since. In a namespace ours
@@ -337,6 +349,7 @@ impl Staging {
         let needs_ready = command.ready.needs_descriptor();
         let ready = needs_ready.then(Pipe::new).transpose()?;
         let plan = Plan {
+            owner: std::process::id(),
             status: status.theirs.as_raw_fd(),
             ready: ready.as_ref().map(|pipe| pipe.theirs.as_raw_fd()),
             takes_terminal: command.terminal.is_some(),
@@ -357,7 +370,7 @@ impl Staging {
         pidfd: &OwnedFd,
     ) -> Result<(Option<OwnedFd>, Option<Cgroup>), StartError> {
         let Pipe { ours, theirs } = self.status;
-        let system_said = |error: io::Error| lookup::judge(command, error);
+        let system_said = |error: io::Error| StartError::of_system(command.name(), error);
         let mut word = Vec::new();
         let mut theirs = Some(theirs);
         while let Some(fresh) = read_status(&ours, pidfd).map_err(system_said)? {
@@ -374,10 +387,7 @@ impl Staging {
                 };
                 Err(match what {
                     stage::FAILED_EXEC => lookup::judge(command, error),
-                    _ => StartError::System {
-                        program: command.name(),
-                        source: Arc::new(error),
-                    },
+                    _ => system_said(error),
                 })
             }
             _ => Err(system_said(io::Error::other("its stage ended at once"))),

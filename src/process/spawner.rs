@@ -22,7 +22,6 @@ use super::error::StartError;
 use super::guard;
 use super::handle::Process;
 use super::keeper::{Keeper, Kept, Order, block_signals};
-use super::lookup;
 use super::spawn::{self, Spawned};
 use super::stdin::StdinWriter;
 
@@ -43,7 +42,7 @@ pub(super) fn ask(request: Request) -> Result<(), StartError> {
         match start() {
             Ok(started) => *spawner = Some(started),
             Err(error) => {
-                let error = lookup::judge(&request.command, error);
+                let error = StartError::of_system(request.command.name(), error);
                 request.cell.never_started(error.clone());
                 return Err(error);
             }
@@ -79,7 +78,7 @@ fn serve(keeper: &Keeper, request: Request) {
     let spawned = catch_unwind(AssertUnwindSafe(|| spawn::spawn(&command, key)));
     let spawned = spawned.unwrap_or_else(|_| {
         let source = io::Error::other("the thread that starts programs panicked");
-        Err(lookup::judge(&command, source))
+        Err(StartError::of_system(command.name(), source))
     });
     let started = match spawned {
         Ok(spawned) => Ok(hand_over(keeper, key, &command, cell, spawned, hold)),

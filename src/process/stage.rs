@@ -30,6 +30,8 @@ pub(super) const FAILED_BEFORE: u8 = 3;
 /// What is to be done, as it is passed in the first arguments; those of the program follow.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
+    /// Who starts the program, and has the descriptors.
+    pub(super) owner: u32,
     /// The descriptor of our owner where a failure is told; the exec closes it.
     pub(super) status: RawFd,
     /// That where the program says that it is ready.
@@ -39,11 +41,12 @@ pub(super) struct Plan {
     pub(super) cgroup: Option<PathBuf>,
 }
 
-const FIELDS: usize = 4;
+const FIELDS: usize = 5;
 
 impl Plan {
     pub(super) fn to_args(&self) -> [OsString; FIELDS] {
         [
+            self.owner.to_string().into(),
             self.status.to_string().into(),
             self.ready
                 .map(|fd| fd.to_string())
@@ -55,9 +58,10 @@ impl Plan {
     }
 
     fn from_args(args: &[OsString; FIELDS]) -> Option<Self> {
-        let [status, ready, terminal, cgroup] = args;
+        let [owner, status, ready, terminal, cgroup] = args;
         let number = |text: &OsStr| text.to_str()?.parse().ok();
         Some(Self {
+            owner: owner.to_str()?.parse().ok()?,
             status: number(status)?,
             ready: number(ready),
             takes_terminal: terminal == "terminal",
@@ -74,8 +78,8 @@ pub(super) fn play() -> i32 {
         return 2;
     };
     // Before the status is opened, whose number would be in the way.
-    let ready = plan.ready.map(take_ready).transpose();
-    let Ok(mut status) = owners(plan.status) else {
+    let ready = plan.ready.map(|fd| take_ready(plan.owner, fd)).transpose();
+    let Ok(mut status) = owners(plan.owner, plan.status) else {
         return 2;
     };
     let hello = status.write_all(&[HELLO]);
@@ -113,15 +117,19 @@ fn become_program(mut args: impl Iterator<Item = OsString>) -> io::Error {
     program.arg0(name).args(args).env_remove(ROLE).exec()
 }
 
-/// The writing end of a pipe that our owner has, which is our parent.
-fn owners(fd: RawFd) -> io::Result<File> {
-    let path = format!("/proc/{}/fd/{fd}", parent_id());
+/// The writing end of a pipe that our owner has, which is our parent. If it is not, our owner has
+/// died: we have another by now, whose descriptors are none of our business.
+fn owners(owner: u32, fd: RawFd) -> io::Result<File> {
+    if parent_id() != owner {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let path = format!("/proc/{owner}/fd/{fd}");
     OpenOptions::new().write(true).open(path)
 }
 
 /// The owner's ready descriptor, under the number that the program expects, and open for it.
-fn take_ready(fd: RawFd) -> io::Result<OwnedFd> {
-    let ready = OwnedFd::from(owners(fd)?);
+fn take_ready(owner: u32, fd: RawFd) -> io::Result<OwnedFd> {
+    let ready = OwnedFd::from(owners(owner, fd)?);
     if ready.as_raw_fd() != READY {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
@@ -138,10 +146,12 @@ mod tests {
         // L7. What the stage does is what was planned.
         let plans = [
             Plan {
+                owner: 7,
                 status: 9,
                 ..Plan::default()
             },
             Plan {
+                owner: 8,
                 status: 10,
                 ready: Some(11),
                 takes_terminal: true,

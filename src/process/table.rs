@@ -5,7 +5,9 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// A process of the system, told from all others that have had, or will have, its number.
@@ -88,8 +90,19 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// What the table says of this process, if it is there.
     pub(super) fn read(pid: i32) -> Option<Self> {
-        parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+        Self::ask(pid).ok().flatten()
+    }
+
+    /// The same, and an error if we have nothing left to look with.
+    pub(super) fn ask(pid: i32) -> io::Result<Option<Self>> {
+        match fs::read(format!("/proc/{pid}/stat")) {
+            Ok(stat) => Ok(parse(&stat)),
+            Err(error) if is_exhausted(&error) => Err(error),
+            // It has ended, or is hidden from us.
+            Err(_) => Ok(None),
+        }
     }
 
     pub(super) const fn id(&self) -> ProcessId {
@@ -110,17 +123,37 @@ impl Row {
 pub(super) struct Table(Vec<Row>);
 
 impl Table {
-    pub(super) fn read() -> Self {
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        Self(pids.filter_map(Row::read).collect())
+    /// Fails if it cannot be read: who is not seen then may well live.
+    pub(super) fn read() -> io::Result<Self> {
+        let mut rows = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let pid = name.to_str().and_then(|name| name.parse().ok());
+            if let Some(pid) = pid {
+                rows.extend(Row::ask(pid)?);
+            }
+        }
+        Ok(Self(rows))
     }
 
-    /// Who lives in the group: its number alone may be a stranger's, so its session is asked for.
-    pub(super) fn members(&self, group: i32, session: i32) -> impl Iterator<Item = &Row> {
-        let is_member = move |row: &&Row| row.group == group && row.session == session;
-        self.0.iter().filter(is_member).filter(|row| row.is_alive())
+    /// Who lives in the group of this leader, which may have been reaped. The number of the group
+    /// may be a stranger's by then: its session is asked for, and a process that has the number and
+    /// is not the leader shows that the leader's group is empty, or it would not have got it.
+    pub(super) fn members(&self, leader: ProcessId, session: i32) -> impl Iterator<Item = &Row> {
+        let group = leader.number();
+        let is_taken = |row: &Row| row.pid == group && row.id() != leader;
+        let is_strangers = self.0.iter().any(is_taken);
+        let is_member = move |row: &&Row| {
+            row.group == group && row.session == session && row.is_alive() && !is_strangers
+        };
+        self.0.iter().filter(is_member)
     }
+}
+
+/// Whether there was nothing to look with, so that nothing is known: a descriptor, or memory.
+pub(super) fn is_exhausted(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }
 
 /// Who descends from the process, as far as nobody between has ended and the system tells.
@@ -187,14 +220,6 @@ mod tests {
     #[test]
     fn members_are_those_who_live_in_the_group_and_its_session() {
         // L10. A zombie is not waited for, and a group of the same number elsewhere is not touched.
-        let row = |pid, state, group, session| Row {
-            pid,
-            state,
-            parent: 1,
-            group,
-            session,
-            started: 0,
-        };
         let table = Table(vec![
             row(5, 'S', 5, 1),
             row(6, 'Z', 5, 1),
@@ -202,8 +227,29 @@ mod tests {
             row(8, 'D', 5, 1),
             row(9, 'S', 6, 1),
         ]);
-        let pids: Vec<_> = table.members(5, 1).map(|row| row.pid).collect();
-        assert_eq!(pids, [5, 8]);
+        let members = table.members(ProcessId::new(5, 0), 1);
+        assert_eq!(members.map(|row| row.pid).collect::<Vec<_>>(), [5, 8]);
+    }
+
+    #[test]
+    fn a_group_whose_number_is_a_strangers_is_empty() {
+        // L10. No number is given out again while somebody is in the group that has it.
+        let table = Table(vec![row(5, 'S', 5, 1), row(8, 'S', 5, 1)]);
+        let members = |started| table.members(ProcessId::new(5, started), 1).count();
+        assert_eq!((members(0), members(7)), (2, 0));
+        let reaped = Table(vec![row(8, 'S', 5, 1)]);
+        assert_eq!(reaped.members(ProcessId::new(5, 7), 1).count(), 1);
+    }
+
+    const fn row(pid: i32, state: char, group: i32, session: i32) -> Row {
+        Row {
+            pid,
+            state,
+            parent: 1,
+            group,
+            session,
+            started: 0,
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The guard itself: a process that waits for its owner's end, and then ends what that has left.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, stdin};
+use std::io::{self, BufRead, stdin};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -65,23 +65,23 @@ impl Wards {
             if let Some(cgroup) = &self.cgroup {
                 cgroup.kill();
             }
-            let left = self.kill_members();
+            let is_empty = self.kill_members().unwrap_or(false);
             // Whoever was about to enter the group finds it gone.
-            let is_removed = self.cgroup.as_ref().is_none_or(Cgroup::remove_all);
-            match (left, is_removed) {
-                (0, true) => return 0,
+            let is_removed = self.cgroup.as_ref().is_none_or(Cgroup::remove);
+            match (is_empty, is_removed) {
+                (true, true) => return 0,
                 _ if begun.elapsed() > TIME_MAX => return 1,
                 _ => thread::sleep(PAUSE),
             }
         }
     }
 
-    /// Kills leaders, their descendants, and who is in their groups; says how many there were.
-    fn kill_members(&self) -> usize {
+    /// Kills leaders, their descendants, and who is in their groups; says whether nobody was left.
+    fn kill_members(&self) -> io::Result<bool> {
         let mut found = Vec::new();
-        let table = Table::read();
+        let table = Table::read()?;
         for (leader, session) in &self.leaders {
-            found.extend(table.members(leader.number(), *session).map(Row::id));
+            found.extend(table.members(*leader, *session).map(Row::id));
             if leader.is_alive() {
                 found.push(*leader);
                 let below = descendants(leader.number()).into_iter();
@@ -91,7 +91,7 @@ impl Wards {
         found.sort_unstable();
         found.dedup();
         found.iter().for_each(|process| process.kill());
-        found.len()
+        Ok(found.is_empty())
     }
 }
 

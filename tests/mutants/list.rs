@@ -32,6 +32,8 @@ mod company;
 mod policies;
 #[path = "pools.rs"]
 mod pools;
+#[path = "process.rs"]
+mod process;
 #[path = "resources.rs"]
 mod resources;
 #[path = "storms.rs"]
@@ -43,6 +45,7 @@ pub(crate) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         policies::POLICIES,
         company::COMPANY,
         pools::POOLS,
+        process::PROCESS,
         resources::RESOURCES,
         storms::STORMS,
     ];

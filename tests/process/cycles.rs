@@ -4,6 +4,8 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use perennial::process::Ready;
+use tokio::time::timeout;
 
 use crate::common::{alone, sh, start};
 
@@ -41,5 +43,24 @@ fn c6_two_hundred_programs_that_end_at_once_are_all_seen() {
         let gone = join_all(watches.iter().map(|watch| watch.gone())).await;
         assert!(gone.iter().all(|gone| gone.exit.code() == Some(3)));
         assert!(begun.elapsed() < Duration::from_secs(20));
+    });
+}
+
+#[test]
+fn c6_starts_that_are_given_up_at_any_moment_leave_nothing() {
+    // L1. Before the spawner has it, while it is started, while it becomes ready, and after.
+    alone(async || {
+        for round in 0..300 {
+            let ready = Ready::line(|line| &*line.text == "up");
+            let created = sh("sleep 1000 & echo up; wait").ready(ready).create();
+            let watch = created.watch();
+            let patience = Duration::from_micros(round * 20);
+            drop(timeout(patience, created.start()).await);
+            let gone = watch.gone().await;
+            assert!(
+                gone.survivors.is_empty() && gone.exit.code().is_none(),
+                "{gone}"
+            );
+        }
     });
 }

@@ -84,6 +84,41 @@ fn c15_directory_and_group_are_as_said() {
     });
 }
 
+#[test]
+fn c15_user_groups_umask_priority_and_limits_are_ours() {
+    // L1. What is not in the specification is not changed.
+    alone(async || {
+        let theirs = run("cat /proc/self/status /proc/self/limits; nice").await;
+        let theirs = theirs.stdout().text();
+        let files = ["/proc/self/status", "/proc/self/limits"];
+        let ours: Vec<_> = files
+            .map(|file| std::fs::read_to_string(file).unwrap())
+            .into();
+        let ours = ours.concat();
+        let names = [
+            "Uid:",
+            "Gid:",
+            "Groups:",
+            "Umask:",
+            "CapEff:",
+            "Cpus_allowed:",
+            "Max ",
+        ];
+        let is_kept = |line: &&str| names.iter().any(|name| line.starts_with(name));
+        let kept = |text: &str| {
+            let lines = text.lines().filter(is_kept);
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(kept(&ours).len() > 20, "{ours}");
+        assert_eq!(kept(&theirs), kept(&ours));
+        let nice = std::process::Command::new("nice").output().unwrap();
+        assert_eq!(
+            theirs.lines().last(),
+            Some(String::from_utf8_lossy(&nice.stdout).trim())
+        );
+    });
+}
+
 const SIGPIPE: u64 = 1 << 12;
 
 fn ignored(status: &str) -> u64 {

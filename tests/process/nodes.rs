@@ -438,3 +438,49 @@ fn a_program_can_be_run_inside_other_code() {
         tree.stop().await.unwrap();
     });
 }
+
+#[test]
+fn what_panics_in_the_code_of_a_user_fails_the_node_and_leaves_nothing() {
+    // L1, R4. Whoever is asked: for a line, by a probe, or about the exit.
+    alone(async || {
+        let line = sh("echo line; exec sleep 1000").ready(Ready::line(|_| panic!("bad line")));
+        let probe = Ready::probe(|| -> std::future::Ready<bool> { panic!("bad probe") });
+        let probe = sh("exec sleep 1000").ready(probe);
+        let clean = sh("sleep 1000 & exit 0").clean(|_| panic!("bad judge"));
+        for (command, words) in [
+            (line, "bad line"),
+            (probe, "bad probe"),
+            (clean, "bad judge"),
+        ] {
+            let tree = tree(move |ctx| {
+                let node = command.clone().runnable().restart(Restart::Temporary);
+                ctx.run("node", node).map(drop)
+            });
+            until_state(&tree, "root.node", State::Down).await;
+            let exit = last_exit(&tree, "root.node").await;
+            assert!(exit.contains(words), "{exit}");
+            until("nothing is left", || crate::common::children().is_empty()).await;
+            tree.stop().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_program_that_cannot_be_published_is_stopped_and_its_node_fails() {
+    // R4, L1. Two nodes that were declared to publish the same: one is not the publisher.
+    alone(async || {
+        let value = Published::<Process>::new();
+        let tree = tree(move |ctx| {
+            let nap = sh("exec sleep 1000").publish(&value);
+            let hour = Backoff::constant(Duration::from_secs(3600));
+            ctx.run("first", nap.clone().runnable().backoff(hour))?;
+            ctx.run("second", nap.runnable().backoff(hour)).map(drop)
+        });
+        until_state(&tree, "root.first", State::Waiting).await;
+        until_state(&tree, "root.second", State::Healthy).await;
+        let exit = last_exit(&tree, "root.first").await;
+        assert!(exit.contains("not the publisher"), "{exit}");
+        assert_eq!(crate::common::children().len(), 1);
+        tree.stop().await.unwrap();
+    });
+}

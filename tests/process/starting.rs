@@ -1,6 +1,8 @@
 //! Starting a program, and why it could not be.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, panic};
 
@@ -130,25 +132,6 @@ fn a_refusal_is_known_without_a_start() {
         matches!(missing, StartError::ProgramMissing { .. }),
         "{missing}"
     );
-}
-
-#[test]
-fn a_program_and_its_directory_may_both_be_relative() {
-    // The one starts at the other, wherever we are.
-    alone(async || {
-        let here = std::env::current_dir().unwrap();
-        let folder = TempDir::new_in(&here).unwrap();
-        file(&folder, "own", "#!/bin/sh\npwd\n", 0o755);
-        let directory = folder.path().strip_prefix(&here).unwrap();
-        let relative = Command::new("./own").current_dir(directory);
-        let path = folder.path().to_str().unwrap();
-        let in_path = Command::new("own").env("PATH", ".").current_dir(directory);
-        for command in [relative, in_path] {
-            let process = start(command).await;
-            process.watch().gone().await;
-            assert_eq!(process.stdout().text().trim_end(), path);
-        }
-    });
 }
 
 #[test]
@@ -282,5 +265,61 @@ fn no_descriptor_of_ours_is_inherited() {
             assert!(!text.contains(secret), "{text}");
         }
         assert!(text.matches("pipe:").count() >= 2, "{text}");
+    });
+}
+
+#[test]
+fn a_relative_directory_is_meant_once() {
+    // R17. The program is looked for in it, and then started in it.
+    alone(async || {
+        let here = std::env::current_dir().unwrap();
+        let folder = TempDir::new().unwrap();
+        // Deeper than we are: from there the same path does not lead back by way of the root.
+        let below: PathBuf = here.components().map(|_| "deep").collect();
+        fs::create_dir_all(folder.path().join(&below)).unwrap();
+        let name = below.join("own");
+        file(&folder, name.to_str().unwrap(), "#!/bin/sh\npwd\n", 0o755);
+        let place = folder.path().join(&below).canonicalize().unwrap();
+        let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+        let relative = up.join(place.strip_prefix("/").unwrap());
+        let by_path = Command::new("./own").env_clean();
+        let by_name = Command::new("own").env("PATH", ".");
+        for command in [by_path, by_name] {
+            let process = start(command.current_dir(&relative)).await;
+            assert_eq!(process.watch().gone().await.exit.code(), Some(0));
+            assert_eq!(process.stdout().text().trim(), place.to_str().unwrap());
+        }
+    });
+}
+
+#[test]
+fn a_sign_within_a_burst_is_not_missed() {
+    // R4. Who listens to lines hears the last of them; the sign may have come before.
+    alone(async || {
+        let folder = TempDir::new().unwrap();
+        let noise = "noise\n".repeat(1000);
+        let path = file(
+            &folder,
+            "burst",
+            &format!("{noise}listening\n{noise}"),
+            0o644,
+        );
+        let is_first = AtomicBool::new(true);
+        let ready = Ready::line(move |line| {
+            // All of it is there before the second line is looked at.
+            let begun = Instant::now();
+            let is_first = is_first.swap(false, Ordering::Relaxed);
+            while is_first && begun.elapsed() < Duration::from_millis(200) {}
+            &*line.text == "listening"
+        });
+        let burst = sh(&format!("cat {path}; exec sleep 1000")).ready(ready);
+        let process = start(burst.ready_timeout(Duration::from_secs(5))).await;
+        process.kill().await;
+        // What is not among it is not found, either: here the half of a line that was dropped.
+        let script = "printf 'not up\n'; seq 1000; exec sleep 1000";
+        let ready = Ready::line(|line| &*line.text == "up");
+        let time = Duration::from_millis(300);
+        let error = refused(sh(script).ready(ready).ready_timeout(time)).await;
+        assert!(matches!(error, StartError::ReadyTimeout { .. }), "{error}");
     });
 }

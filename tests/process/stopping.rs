@@ -1,8 +1,10 @@
 //! Stopping programs: the ladder, the group, and what is left.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
-use perennial::process::{Ladder, Rung, Signal, SignalError, Status, Stdin};
+use perennial::process::{Command, Ladder, Rung, Signal, SignalError, Status, Stdin};
+use tokio::time::timeout;
 
 use crate::common::{alone, first_number, is_alive, run, sh, start, until, up};
 
@@ -191,4 +193,94 @@ fn a_signal_reaches_the_group_and_the_program_may_go_on() {
         .await;
         process.kill().await;
     });
+}
+
+#[test]
+fn c20_a_daemon_is_out_of_reach_and_holds_nothing_up() {
+    // L9. Its parent has ended, so it cannot be named; what it holds open is read no more.
+    alone(async || {
+        let script = "setsid sh -c 'sleep 1000 & echo $!'; echo up; exec sleep 1000";
+        let process = up(sh(script)).await;
+        let daemon = first_number(&process).await;
+        let begun = Instant::now();
+        let gone = process.stop().await;
+        assert!(gone.survivors.is_empty() && gone.output_cut, "{gone}");
+        assert!(begun.elapsed() < Duration::from_secs(5) && is_alive(daemon));
+        run(&format!("kill -KILL {daemon}")).await;
+        until("it is dead", || !is_alive(daemon)).await;
+    });
+}
+
+#[test]
+fn a_zombie_in_the_group_is_not_waited_for() {
+    // L9. Its parent is outside of the group and does not reap it, and a signal still finds it.
+    alone(async || {
+        let code = "import os, time\n\
+                    group = os.getpgrp()\n\
+                    os.setpgid(0, 0)\n\
+                    if os.fork() == 0: os.setpgid(0, group); os._exit(0)\n\
+                    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)\n\
+                    print(os.getpid(), flush=True); print('up', flush=True)\n\
+                    time.sleep(1000)";
+        for script in ["python3 -c \"$0\" & wait", "python3 -c \"$0\" & read line"] {
+            let script = Command::new("sh")
+                .args(["-c", script, code])
+                .stdin(Stdin::Piped);
+            let process = up(script).await;
+            let outside = first_number(&process).await;
+            // Once as told, and once by itself.
+            process.stdin().unwrap().close();
+            let gone = timeout(SOON, process.watch().gone()).await;
+            let gone = match gone {
+                Ok(gone) => gone,
+                Err(_) => process.stop().await,
+            };
+            assert!(gone.took < Duration::from_secs(3), "{gone}");
+            run(&format!("kill -KILL {outside}")).await;
+            until("it is dead", || !is_alive(outside)).await;
+        }
+    });
+}
+
+#[test]
+fn a_traced_program_ends_when_its_tracer_lets_go_and_costs_nothing_until_then() {
+    // L8. The system says at once that it has ended, and tells us how only after the tracer.
+    alone(async || {
+        let process = start(sh("exec sleep 1000")).await;
+        let code = "import ctypes, sys, time\n\
+                    seized = ctypes.CDLL(None).ptrace(0x4206, int(sys.argv[1]), None, None) == 0\n\
+                    print('up' if seized else 'not allowed', flush=True)\n\
+                    time.sleep(1000)";
+        let pid = process.id().pid().to_string();
+        let tracer = start(Command::new("python3").args(["-c", code, &pid])).await;
+        let said = || tracer.stdout().text();
+        until("it says something", || said().contains('\n')).await;
+        if said() != "up\n" {
+            println!("SKIPPED: this machine lets nobody be traced");
+            tracer.kill().await;
+            process.kill().await;
+            return;
+        }
+        process.signal(Signal::KILL).unwrap();
+        let before = keeper_ticks();
+        let watch = process.watch();
+        let wait = timeout(SOON * 5, watch.exited());
+        wait.await.expect_err("its tracer has not let go");
+        let ticks = keeper_ticks() - before;
+        assert!(ticks < 10, "the keeper has worked for {ticks} of 50 ticks");
+        tracer.kill().await;
+        assert_eq!(process.watch().exited().await.signal(), Some(Signal::KILL));
+    });
+}
+
+/// How long the keeper has worked, in hundredths of a second.
+fn keeper_ticks() -> u64 {
+    let threads = fs::read_dir("/proc/self/task").expect("we may look at ourselves");
+    let stats = threads.flatten().map(|thread| thread.path().join("stat"));
+    let mut stats = stats.filter_map(|stat| fs::read_to_string(stat).ok());
+    let stat = stats.find(|stat| stat.contains("(perennial-keepe)"));
+    let fields = stat.as_ref().and_then(|stat| stat.rsplit_once(") "));
+    let (_, fields) = fields.expect("it runs");
+    let times = fields.split(' ').skip(11).take(2);
+    times.filter_map(|time| time.parse::<u64>().ok()).sum()
 }

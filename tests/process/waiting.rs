@@ -184,3 +184,41 @@ fn c9_codes_signals_and_cores_are_told_apart() {
         assert_eq!(exit.to_string(), "ended by SIGSEGV");
     });
 }
+
+#[test]
+fn c9_a_core_is_told() {
+    // L3. Where the system writes one into the working directory, it is there, too.
+    alone(async || {
+        let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+        if pattern.starts_with(['|', '/']) {
+            println!("SKIPPED: this machine puts cores elsewhere");
+            return;
+        }
+        let folder = tempfile::TempDir::new().unwrap();
+        let script = "ulimit -c unlimited && kill -SEGV $$";
+        let process = start(sh(script).current_dir(folder.path())).await;
+        let exit = process.watch().exited().await;
+        let has_core = folder.path().read_dir().unwrap().next().is_some();
+        let text = if has_core {
+            "ended by SIGSEGV, core dumped"
+        } else {
+            "ended by SIGSEGV"
+        };
+        assert_eq!(exit.to_string(), text);
+        process.watch().gone().await;
+    });
+}
+
+#[test]
+fn c5_a_program_outlives_the_thread_that_started_it() {
+    // L3. Nothing ties it to a thread of the runtime, such as one for blocking work.
+    alone(async || {
+        let thread = std::thread::spawn(|| runtime().block_on(start(sh("exec sleep 1000"))));
+        let process = thread.join().unwrap();
+        assert!(matches!(process.status(), Status::Running));
+        let watch = process.watch();
+        let wait = timeout(Duration::from_millis(100), watch.exited());
+        wait.await.expect_err("it runs on");
+        process.kill().await;
+    });
+}

@@ -1,11 +1,15 @@
 //! One program in the keeper's care: its descriptors, and the hands of its course.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, test_kill_process_group, waitid};
+use tokio::sync::broadcast;
 
 use super::frame::Frame;
 use super::poller::{Poller, What};
@@ -18,7 +22,7 @@ use crate::process::error::WriteError;
 use crate::process::exit::{ExitCause, ExitStatus, Gone};
 use crate::process::guard;
 use crate::process::ladder::Rung;
-use crate::process::output::{Source, Splitter};
+use crate::process::output::{Line, Source, Splitter};
 use crate::process::signal::Signal;
 use crate::process::table::{ProcessId, Row, Table, descendants};
 
@@ -134,6 +138,9 @@ impl Kept {
         if let Err(error) = listened {
             // Without an ear for it there is no telling how it ends.
             let _ = self.cell.with_grip(|grip| grip.take_rung(Rung::Kill));
+            // It is reaped next, so it has to be dead, unless the system cannot end it.
+            let dead = &mut [PollFd::new(&self.pidfd, PollFlags::IN)];
+            let _ = poll(dead, Some(&DYING_MAX));
             poller.ignore(&self.pidfd);
             self.ended(ExitCause::Lost(Arc::new(error)));
         }
@@ -167,7 +174,7 @@ impl Kept {
                 Act::Sweep => self.sweep(),
                 Act::Reap => self.reap(),
                 Act::Look => looks = true,
-                Act::NameSurvivors => self.survivors = self.members(&Table::read()),
+                Act::NameSurvivors => self.survivors = self.members_now(),
                 Act::CutOutput => self.cut_output(poller),
             }
         }
@@ -175,27 +182,36 @@ impl Kept {
     }
 
     /// Looks who lives in the group. The system's table is read only if it may hold somebody.
-    pub(super) fn look<'a>(&mut self, table: impl FnOnce() -> &'a mut Table) {
-        let is_empty = self.is_reaped && test_kill_process_group(self.pid) == Err(Errno::SRCH);
-        let is_empty = is_empty && self.cgroup.as_ref().is_none_or(Cgroup::is_empty);
-        let alive = if is_empty {
-            0
+    pub(super) fn look<'a>(&mut self, table: impl FnOnce() -> Option<&'a Table>) {
+        let has_group = !self.is_reaped || test_kill_process_group(self.pid) != Err(Errno::SRCH);
+        let has_cgroup = self.cgroup.as_ref().is_some_and(|group| !group.is_empty());
+        if has_cgroup && self.is_reaped {
+            // Once more: to kill takes a descriptor, and there may have been none.
+            self.kill_cgroup();
+        }
+        let alive = if has_group || has_cgroup {
+            let members = table().and_then(|table| self.members(table).ok());
+            // Who cannot be seen, because we have no descriptor left, is not taken for dead.
+            members.map_or(1, |members| members.len())
         } else {
-            self.members(table()).len()
+            0
         };
         self.course.looked(Instant::now(), alive);
     }
 
-    fn members(&self, table: &Table) -> Vec<ProcessId> {
-        let group = table.members(self.id.number(), self.session);
-        let mut members: Vec<_> = group.map(|row| row.id()).collect();
+    fn members(&self, table: &Table) -> io::Result<Vec<ProcessId>> {
+        let group = table.members(self.id, self.session).map(Row::id);
+        let inside = self.cgroup.as_ref().map(Cgroup::members).transpose()?;
+        let members = group.chain(inside.into_iter().flatten());
         // The leader itself may be unreaped and not be a zombie for us: it has ended.
-        members.retain(|id| *id != self.id);
-        let inside = self.cgroup.as_ref().map(Cgroup::members);
-        members.extend(inside.into_iter().flatten().filter(|id| *id != self.id));
-        members.sort_unstable();
-        members.dedup();
-        members
+        let members: BTreeSet<_> = members.filter(|id| *id != self.id).collect();
+        Ok(members.into_iter().collect())
+    }
+
+    /// The same now, as far as they can be seen.
+    fn members_now(&self) -> Vec<ProcessId> {
+        let members = Table::read().and_then(|table| self.members(&table));
+        members.unwrap_or_default()
     }
 
     /// Sees how the leader ended, and leaves it as it is: a zombie pins the number of its group.
@@ -203,6 +219,7 @@ impl Kept {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         let cause = match waitid(WaitId::PidFd(self.pidfd.as_fd()), options) {
             Ok(Some(status)) => cause(&status),
+            // Somebody traces it and has yet to see its end. We are told when it is our turn.
             Ok(None) | Err(Errno::INTR) => return,
             Err(errno) => {
                 self.is_reaped = true;
@@ -211,6 +228,10 @@ impl Kept {
         };
         poller.ignore(&self.pidfd);
         self.ended(cause);
+        if self.is_reaped {
+            // Its number may be a stranger's before the course comes to reaping it.
+            self.cell.let_go();
+        }
     }
 
     fn ended(&mut self, cause: ExitCause) {
@@ -236,7 +257,7 @@ impl Kept {
         let Some(system) = signal.to_system() else {
             return;
         };
-        for member in cgroup.members() {
+        for member in cgroup.members().unwrap_or_default() {
             let row = Row::read(member.number());
             if row.is_some_and(|row| row.group != self.id.number()) {
                 member.send(system);
@@ -259,7 +280,7 @@ impl Kept {
         self.kill_cgroup();
         if self.is_reaped {
             // The number of the group may be a stranger's, so each is looked at.
-            for member in self.members(&Table::read()) {
+            for member in self.members_now() {
                 member.kill();
             }
         } else {
@@ -310,16 +331,19 @@ impl Kept {
         let cell = &self.cell;
         recorder(cell, source).record(bytes);
         let splitter = &mut self.lines[source as usize];
-        if cell.is_listened_to() {
-            splitter.push(bytes, |line, cut| cell.tell_line(source, line, cut));
-        } else {
-            splitter.skip();
+        match cell.listeners() {
+            Some(listeners) => {
+                splitter.push(bytes, |text, cut| tell(&listeners, source, text, cut))
+            }
+            None => splitter.skip(),
         }
     }
 
     fn end_line(&mut self, source: Source) {
-        let cell = &self.cell;
-        self.lines[source as usize].finish(|line, cut| cell.tell_line(source, line, cut));
+        if let Some(listeners) = self.cell.listeners() {
+            let splitter = &mut self.lines[source as usize];
+            splitter.finish(|text, cut| tell(&listeners, source, text, cut));
+        }
     }
 
     fn read_readiness(&mut self) {
@@ -427,6 +451,17 @@ impl Kept {
     }
 }
 
+fn tell(listeners: &broadcast::Sender<Line>, source: Source, text: &str, was_cut: bool) {
+    // All who listened may have gone, which is theirs.
+    let _ = listeners.send(Line::new(source, text, was_cut));
+}
+
+/// How long somebody who was killed may take to die, where nobody can wait for it by an event.
+const DYING_MAX: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
+
 /// What ends the input in a terminal, as ^D does.
 const END_OF_TRANSMISSION: &[u8] = b"\x04";
 
@@ -445,7 +480,7 @@ fn cause(status: &WaitIdStatus) -> ExitCause {
             core_dumped: status.dumped(),
         },
         (None, None) => {
-            let error = std::io::Error::other("the system told neither a code nor a signal");
+            let error = io::Error::other("the system told neither a code nor a signal");
             ExitCause::Lost(Arc::new(error))
         }
     }

@@ -162,7 +162,7 @@ impl Keeping {
         let mut table = None;
         while let Some(key) = self.looks.pop_first() {
             self.with(key, |kept, _, _| {
-                kept.look(|| table.get_or_insert_with(Table::read));
+                kept.look(|| table.get_or_insert_with(Table::read).as_ref().ok());
             });
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
@@ -57,7 +57,10 @@ impl Poller {
     pub(super) fn listen(&self, fd: impl AsFd, key: u64, what: What) -> io::Result<()> {
         let flags = match what {
             What::Stdin => epoll::EventFlags::OUT,
-            What::Exit | What::Stdout | What::Stderr | What::Ready => epoll::EventFlags::IN,
+            What::Stdout | What::Stderr | What::Ready => epoll::EventFlags::IN,
+            // Told once: the end of a program that somebody traces is seen first, and ours to see
+            // only when the tracer lets go, which is told again.
+            What::Exit => epoll::EventFlags::IN | epoll::EventFlags::ET,
         };
         let word = epoll::EventData::new_u64(key * WHATS.len() as u64 + what as u64);
         Ok(epoll::add(&self.epoll, fd, word, flags)?)
@@ -73,7 +76,7 @@ impl Poller {
     pub(super) fn wait(&self, until: Option<Instant>, events: &mut Vec<Event>) {
         let timeout = until.map(|until| {
             let left = until.saturating_duration_since(Instant::now());
-            Timespec::try_from(left).unwrap_or(LONG)
+            Timespec::try_from(left.min(LONG)).expect("an hour is a time")
         });
         let mut ready: Vec<epoll::Event> = Vec::with_capacity(EVENTS_MAX);
         // An interrupted wait is one without events.
@@ -94,7 +97,5 @@ impl Poller {
     }
 }
 
-const LONG: Timespec = Timespec {
-    tv_sec: 3600,
-    tv_nsec: 0,
-};
+/// Older systems cannot wait for weeks, and looking at the clock in between costs nothing.
+const LONG: Duration = Duration::from_secs(3600);

@@ -11,6 +11,7 @@
 
 #[path = "../common.rs"]
 mod common;
+mod limits;
 mod matrix;
 mod owner;
 mod staged;
@@ -45,7 +46,8 @@ fn main() -> ExitCode {
         words.peek().is_none() || words.any(|word| name.contains(word.as_str()))
     };
     let (mut passed, mut failed) = (0, 0);
-    for (name, test) in staged::TESTS.iter().chain(matrix::TESTS).filter(is_chosen) {
+    let tests = [staged::TESTS, matrix::TESTS, limits::TESTS];
+    for (name, test) in tests.into_iter().flatten().filter(is_chosen) {
         let begun = Instant::now();
         let is_passed = catch_unwind(test).is_ok();
         let verdict = if is_passed { "ok" } else { "FAILED" };

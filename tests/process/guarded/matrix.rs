@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("c2_in_a_cgroup_all_die", c2_cgroup),
     ("c3_an_owner_that_is_killed_while_it_starts_programs", c3),
     ("c4_a_guard_that_is_killed_is_replaced", c4),
+    ("a_guard_that_is_suspended_holds_nobody_up", suspended),
     ("proc_41_a_host_that_ignores_sigchld_is_refused", proc_41),
     (
         "programs_are_started_where_our_session_is_out_of_sight",
@@ -33,8 +34,8 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// The owner and all that descends from it, found by a mark in their environments.
-struct Owner {
-    child: Child,
+pub(crate) struct Owner {
+    pub(crate) child: Child,
     mark: String,
     said: BufReader<std::process::ChildStdout>,
 }
@@ -43,7 +44,7 @@ struct Owner {
 type Names = BTreeSet<String>;
 
 impl Owner {
-    fn start(role: &str, is_guarded: bool, around: &[&str]) -> Self {
+    pub(crate) fn start(role: &str, is_guarded: bool, around: &[&str]) -> Self {
         let mark = format!("{role}-{}", std::process::id() as u128 + nanos());
         let exe = std::env::current_exe().expect("we are a file");
         let mut command = match around {
@@ -55,12 +56,13 @@ impl Owner {
             [] => Command::new(exe),
         };
         command.envs(variables(role, &mark, is_guarded));
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
         let said = BufReader::new(child.stdout.take().expect("it is piped"));
         Self { child, mark, said }
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let time = Timespec::try_from(PATIENCE).expect("it is short");
         let fds = &mut [PollFd::new(self.said.get_ref(), PollFlags::IN)];
         let ready = poll(fds, Some(&time)).expect("it can be polled");
@@ -92,7 +94,7 @@ impl Owner {
     }
 
     /// Waits until only these are left, or for ever none but these; then ends them.
-    fn expect_survivors(&self, expected: &[&str]) -> Duration {
+    pub(crate) fn expect_survivors(&self, expected: &[&str]) -> Duration {
         let expected: Names = expected.iter().map(|name| (*name).to_owned()).collect();
         let begun = Instant::now();
         loop {
@@ -128,11 +130,36 @@ fn is_guard(line: &str) -> bool {
     line.starts_with("perennial-guard")
 }
 
+fn guard(owner: &Owner) -> Option<i32> {
+    let marked = owner.marked();
+    let guard = marked.iter().find(|(_, line)| is_guard(line));
+    guard.map(|(pid, _)| *pid)
+}
+
+/// Waits for the guard that comes after this one.
+fn expect_another(owner: &Owner, first: i32) {
+    let begun = Instant::now();
+    while guard(owner).is_none_or(|pid| pid == first) {
+        assert!(begun.elapsed() < PATIENCE, "there is no other guard");
+        sleep(Duration::from_millis(5));
+    }
+    println!("  replaced after {:?}", begun.elapsed());
+    // It is there before it has been told whom to end.
+    sleep(Duration::from_millis(100));
+}
+
 /// Hides the control groups from who runs the rest.
 const WITHOUT_CGROUP: &str = "
     for at in $(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - cgroup2 .*/\\1/p' \
         /proc/self/mountinfo); do umount -l $at; done
     exec \"$0\"";
+
+fn at_the_level_of_a_guard() -> &'static [&'static str] {
+    match containment() {
+        Containment::Cgroup => &["unshare", "--mount", "sh", "-c", WITHOUT_CGROUP],
+        _ => &[],
+    }
+}
 
 fn c2_unguarded() {
     // What this is all about: SIGKILL leaves no time to do anything.
@@ -145,10 +172,7 @@ fn c2_unguarded() {
 
 fn c2_guard() {
     // The leader, its group and its descendants die; a daemon has left both.
-    let has_cgroup = containment() == Containment::Cgroup;
-    let around = ["unshare", "--mount", "sh", "-c", WITHOUT_CGROUP];
-    let around = if has_cgroup { &around[..] } else { &[] };
-    let mut owner = Owner::start("family", true, around);
+    let mut owner = Owner::start("family", true, at_the_level_of_a_guard());
     assert_eq!(owner.line(), "up guard");
     owner.kill();
     let took = owner.expect_survivors(&["7003"]);
@@ -196,23 +220,27 @@ fn c3() {
 fn c4() {
     let mut owner = Owner::start("family", true, &[]);
     let level = owner.line();
-    let guard = |owner: &Owner| {
-        let marked = owner.marked();
-        let guard = marked.iter().find(|(_, line)| is_guard(line));
-        guard.map(|(pid, _)| *pid)
-    };
     let first = guard(&owner).expect("it has one");
     let pid = Pid::from_raw(first).expect("it is positive");
     kill_process(pid, Signal::KILL).expect("it is ours");
-    let begun = Instant::now();
-    while guard(&owner).is_none_or(|pid| pid == first) {
-        assert!(begun.elapsed() < PATIENCE, "there is no other guard");
-        sleep(Duration::from_millis(5));
-    }
-    println!("  replaced after {:?}", begun.elapsed());
+    expect_another(&owner, first);
     owner.kill();
     let daemon: &[&str] = if level == "up cgroup" { &[] } else { &["7003"] };
     owner.expect_survivors(daemon);
+}
+
+fn suspended() {
+    // What it is told would fill its pipe, and whoever tells it would wait for ever.
+    let mut owner = Owner::start("many", true, at_the_level_of_a_guard());
+    assert_eq!(owner.line(), "up");
+    let first = guard(&owner).expect("it has one");
+    let pid = Pid::from_raw(first).expect("it is positive");
+    kill_process(pid, Signal::STOP).expect("it is ours");
+    writeln!(owner.child.stdin.as_ref().expect("it is piped"), "go").expect("it reads");
+    assert_eq!(owner.line(), "done");
+    expect_another(&owner, first);
+    owner.child.wait().expect("it is ours");
+    owner.expect_survivors(&[]);
 }
 
 fn proc_41() {

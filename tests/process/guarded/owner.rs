@@ -1,13 +1,14 @@
 //! The owners that are killed, and hosts that are hostile: this binary in other roles.
 
 use std::env;
-use std::io::{Write, stdout};
+use std::io::{Write, stdin, stdout};
 use std::time::Duration;
 
-use perennial::process::{self, ExitCause, StartError};
+use perennial::process::{self, Command, ExitCause, StartError};
 use tokio::time::sleep;
 
 use crate::common::{runtime, sh, start, up};
+use crate::limits;
 
 const ROLE: &str = "OWNER_ROLE";
 const UNGUARDED: &str = "OWNER_UNGUARDED";
@@ -56,6 +57,22 @@ pub(crate) fn play(role: &str) {
             }
             sleep(Duration::from_secs(60)).await;
         }),
+        "many" => runtime.block_on(async {
+            start(sh("exit 0")).await.watch().gone().await;
+            tell("up");
+            stdin()
+                .read_line(&mut String::new())
+                .expect("somebody writes");
+            // The guard is told some forty bytes of each, and its pipe holds 64 KiB.
+            for _ in 0..3_000 {
+                let process = start(Command::new("true")).await;
+                process.watch().gone().await;
+            }
+            tell("done");
+            stdin()
+                .read_line(&mut String::new())
+                .expect("its end is no error");
+        }),
         "ignores-children" => runtime.block_on(async {
             let started = sh("exit 0").create().start().await;
             tell(&started.expect_err("no exit could be seen").to_string());
@@ -68,7 +85,7 @@ pub(crate) fn play(role: &str) {
             tell(&format!("session {session}, {}", gone.exit));
         }),
         "reaps-all" => runtime.block_on(reap_all()),
-        other => panic!("there is no role {other}"),
+        other => limits::play(other),
     }
 }
 
@@ -94,7 +111,7 @@ async fn reap_all() {
     tell(&format!("lost or seen {}", lost + seen));
 }
 
-fn tell(line: &str) {
+pub(crate) fn tell(line: &str) {
     println!("{line}");
     stdout().flush().expect("somebody reads");
 }

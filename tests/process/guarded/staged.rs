@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command as System;
 use std::time::Duration;
 
 use perennial::process::{
@@ -27,6 +28,15 @@ pub(crate) const TESTS: &[Test] = &[
     (
         "proc_34_who_has_left_the_group_is_ended_with_its_cgroup",
         proc_34,
+    ),
+    (
+        "who_hides_in_a_cgroup_of_its_own_is_ended_with_the_program",
+        nested,
+    ),
+    ("c20_a_daemon_is_ended_with_its_cgroup", daemon),
+    (
+        "a_stage_whose_owner_has_died_touches_nobody_elses_descriptors",
+        orphaned_stage,
     ),
     ("the_level_is_visible_and_can_be_required", level),
 ];
@@ -182,4 +192,74 @@ fn level() {
         alone.watch().gone().await;
         println!("the level of this machine: {level}");
     });
+}
+
+/// Makes a group below its own, and puts somebody into it who has left the process group, too.
+const NESTED: &str = "
+    mount=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - cgroup2 .*/\\1/p' \
+        /proc/self/mountinfo | head -n 1)
+    here=$mount$(sed -n 's/^0:://p' /proc/self/cgroup)
+    mkdir -p $here/inner/most
+    echo $here >&2
+    setsid sh -c 'echo 0 > $0/inner/most/cgroup.procs; echo $$; echo up; exec sleep 1000' $here &
+    wait";
+
+fn nested() {
+    // L1. A program may be a service that contains programs of its own, as we do.
+    if containment() < Containment::Cgroup {
+        println!("  SKIPPED: this machine gives us no control groups");
+        return;
+    }
+    alone(async || {
+        let process = up(sh(NESTED)).await;
+        let inside = first_number(&process).await;
+        let gone = process.stop().await;
+        assert!(gone.survivors.is_empty() && !is_alive(inside), "{gone}");
+        let groups = process.stderr().text();
+        let group = std::path::Path::new(groups.trim());
+        assert!(group.is_absolute() && !group.exists(), "{groups}");
+    });
+}
+
+fn daemon() {
+    alone(async || {
+        let script = "setsid sh -c 'sleep 1000 & echo $!'; echo up; exec sleep 1000";
+        let process = up(sh(script)).await;
+        let daemon = first_number(&process).await;
+        process.stop().await;
+        if containment() == Containment::Cgroup {
+            assert!(!is_alive(daemon));
+        } else {
+            run(&format!("kill -KILL {daemon}")).await;
+            until("it is dead", || !is_alive(daemon)).await;
+        }
+    });
+}
+
+fn orphaned_stage() {
+    // Its parent is another by then, such as the first process of the system.
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("untouched");
+    let file = fs::File::create(&path).unwrap();
+    let mut other = System::new("sleep")
+        .arg("1000")
+        .stdout(file)
+        .spawn()
+        .unwrap();
+    let status = System::new("/proc/self/exe")
+        .env("PERENNIAL_PROCESS_ROLE", "stage")
+        .args([
+            &*other.id().to_string(),
+            "1",
+            "",
+            "",
+            "",
+            "/bin/echo",
+            "echo",
+        ])
+        .status();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(status.unwrap().code(), Some(2));
+    assert!(fs::read(&path).unwrap().is_empty());
 }
