@@ -9,8 +9,14 @@ mod closing;
 mod common;
 #[path = "helper/crashes.rs"]
 mod crashes;
+#[cfg(feature = "store")]
+#[path = "helper/gocache.rs"]
+mod gocache;
 #[path = "helper/handshake.rs"]
 mod handshake;
+#[cfg(feature = "store")]
+#[path = "../benches/examples/program.rs"]
+mod program;
 #[path = "helper/script.rs"]
 mod script;
 #[path = "helper/serving.rs"]

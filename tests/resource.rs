@@ -25,6 +25,8 @@ mod model;
 mod nodes;
 #[path = "resource/probe.rs"]
 mod probe;
+#[path = "../benches/examples/program.rs"]
+mod program;
 #[path = "resource/promised.rs"]
 mod promised;
 mod puppet;
@@ -44,6 +46,8 @@ mod stopping;
 mod threaded;
 #[path = "resource/threads.rs"]
 mod threads;
+#[path = "resource/tour.rs"]
+mod tour;
 #[path = "resource/weak.rs"]
 mod weak;
 #[path = "resource/written.rs"]

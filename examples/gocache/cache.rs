@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
+use perennial::helper::CallId;
 use perennial::helper::gocache::{Request, Response};
 use perennial::store::{Blob, Digest, Store};
 
@@ -28,8 +29,7 @@ impl Cache {
 
     /// Does what is asked for. What goes wrong is told to the go command, which takes it for a miss
     /// when it gets something, and on standard error, where somebody may see it.
-    pub(crate) async fn answer(&self, request: Request) -> Option<Vec<u8>> {
-        let id = request.id();
+    pub(crate) async fn answer(&self, (id, request): (CallId, Request)) -> Option<Vec<u8>> {
         let answer = self.act(request).await.unwrap_or_else(|error| {
             eprintln!("gocache: {error:#}");
             Response::Failed {
@@ -41,14 +41,13 @@ impl Cache {
 
     async fn act(&self, request: Request) -> anyhow::Result<Response> {
         match request {
-            Request::Get { action, .. } => self.get(&action).await,
+            Request::Get { action } => self.get(&action).await,
             Request::Put {
                 action,
                 output,
                 body,
-                ..
             } => self.put(&action, output, &body).await,
-            _ => Ok(Response::Closed),
+            _ => Ok(Response::Done),
         }
     }
 

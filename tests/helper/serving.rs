@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use perennial::helper::gocache::{Listening, Request, Response};
-use perennial::helper::{Listener, ServeError, ServeLimits, serve};
+use perennial::helper::{CallId, Listener, ServeError, ServeLimits, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::Semaphore;
 
@@ -11,23 +11,23 @@ use crate::common::alone;
 
 /// What a cache says that answers everything with a miss, and puts nowhere.
 async fn said(asked: &str) -> (Result<(), ServeError>, String) {
-    said_by(asked, async |request| answer(&request)).await
+    said_by(asked, async |asked| answer(&asked)).await
 }
 
-fn answer(request: &Request) -> Option<Vec<u8>> {
+fn answer((id, request): &(CallId, Request)) -> Option<Vec<u8>> {
     let answer = match request {
         Request::Get { .. } => Response::Miss,
         Request::Put { body, .. } => Response::Stored {
             path: PathBuf::from(format!("/{}", String::from_utf8_lossy(body))),
         },
-        _ => Response::Closed,
+        _ => Response::Done,
     };
-    Some(answer.to(request.id()))
+    Some(answer.to(*id))
 }
 
 async fn said_by(
     asked: &str,
-    work: impl AsyncFn(Request) -> Option<Vec<u8>>,
+    work: impl AsyncFn((CallId, Request)) -> Option<Vec<u8>>,
 ) -> (Result<(), ServeError>, String) {
     let (mut output, ours) = duplex(1 << 20);
     let mut limits = ServeLimits::default();
@@ -97,14 +97,14 @@ fn the_last_request_waits_for_all_that_is_being_done() {
                  {\"ID\":2,\"Command\":\"get\",\"ActionID\":\"Ag==\"}\n\
                  {\"ID\":3,\"Command\":\"close\"}\n";
         let gate = &Semaphore::new(0);
-        let work = async |request: Request| {
-            match request.id() {
+        let work = async |asked: (CallId, Request)| {
+            match asked.0 {
                 // The first one waits for the second one, and close for both.
                 1 => drop(gate.acquire().await.unwrap()),
                 2 => gate.add_permits(1),
                 _ => {}
             }
-            answer(&request)
+            answer(&asked)
         };
         let (served, said) = said_by(asked, work).await;
         served.unwrap();
@@ -169,8 +169,8 @@ fn a_helper_that_nobody_hears_any_more_ends() {
         let (output, ours) = duplex(64);
         drop(output);
         let limits = ServeLimits::default();
-        let serving = serve(input, ours, limits, Listening::default(), async |request| {
-            answer(&request)
+        let serving = serve(input, ours, limits, Listening::default(), async |asked| {
+            answer(&asked)
         });
         let asking = async {
             let line = b"{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"AQ==\"}\n";

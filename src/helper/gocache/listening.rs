@@ -1,12 +1,11 @@
 //! The side of the program that is the cache.
 
-use std::path::PathBuf;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use super::wire::{self, Hello, Word};
+use super::wire::{self, Hello, Word, decode, json};
+use super::{Request, Response};
 use crate::helper::framing::Framing;
 use crate::helper::protocol::{CallId, ProtocolError};
 use crate::helper::serve::{Asked, Listener};
@@ -18,66 +17,8 @@ pub struct Listening {
     unfinished: Option<wire::Asked>,
 }
 
-/// What the `go` command asks a cache for. Which call it is stands in each, for the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Request {
-    /// What did this action give?
-    Get {
-        /// The call.
-        id: CallId,
-        /// The action; bytes that mean nothing to the cache.
-        action: Vec<u8>,
-    },
-    /// This action has given this.
-    Put {
-        /// The call.
-        id: CallId,
-        /// The action.
-        action: Vec<u8>,
-        /// What the body is called: its SHA-256.
-        output: Vec<u8>,
-        /// What it gave.
-        body: Bytes,
-    },
-    /// There will be no more.
-    Close {
-        /// The call.
-        id: CallId,
-    },
-}
-
-/// What a cache answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Response {
-    /// The action gave this, which is in this file as long as the cache is open.
-    Hit {
-        /// What the body is called.
-        output: Vec<u8>,
-        /// How many bytes it has.
-        size: u64,
-        /// Its file.
-        path: PathBuf,
-    },
-    /// Nobody knows what the action gives.
-    Miss,
-    /// It was put, into this file.
-    Stored {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is closed.
-    Closed,
-    /// Something went wrong.
-    Failed {
-        /// What.
-        error: String,
-    },
-}
-
 impl Listener for Listening {
-    type Request = Request;
+    type Request = (CallId, Request);
 
     fn framing(&self) -> Framing {
         Framing::Lines
@@ -91,7 +32,7 @@ impl Listener for Listening {
         }))
     }
 
-    fn read(&mut self, message: Bytes) -> Result<Asked<Request>, ProtocolError> {
+    fn read(&mut self, message: Bytes) -> Result<Asked<(CallId, Request)>, ProtocolError> {
         if let Some(put) = self.unfinished.take() {
             return Ok(Asked::Request(finish(put, &message)?));
         }
@@ -99,11 +40,11 @@ impl Listener for Listening {
             .map_err(|why| ProtocolError::malformed(&message, why))?;
         let id = asked.id;
         Ok(match asked.word {
-            Word::Close => Asked::Last(Request::Close { id }),
-            Word::Get => Asked::Request(Request::Get {
-                id,
-                action: decode(&asked.action)?,
-            }),
+            Word::Close => Asked::Last((id, Request::Close)),
+            Word::Get => {
+                let action = decode(&asked.action)?;
+                Asked::Request((id, Request::Get { action }))
+            }
             Word::Put if asked.size == 0 => Asked::Request(finish(asked, b"\"\"")?),
             Word::Put => {
                 self.unfinished = Some(asked);
@@ -114,7 +55,7 @@ impl Listener for Listening {
 }
 
 /// Puts a body to its request.
-fn finish(put: wire::Asked, body: &[u8]) -> Result<Request, ProtocolError> {
+fn finish(put: wire::Asked, body: &[u8]) -> Result<(CallId, Request), ProtocolError> {
     let text: &str =
         serde_json::from_slice(body).map_err(|why| ProtocolError::malformed(body, why))?;
     let body = Bytes::from(decode(text)?);
@@ -122,27 +63,12 @@ fn finish(put: wire::Asked, body: &[u8]) -> Result<Request, ProtocolError> {
         let why = format!("{} bytes, and {} were announced", body.len(), put.size);
         return Err(ProtocolError::malformed(text.as_bytes(), why));
     }
-    Ok(Request::Put {
-        id: put.id,
+    let request = Request::Put {
         action: decode(&put.action)?,
         output: decode(&put.output)?,
         body,
-    })
-}
-
-fn decode(text: &str) -> Result<Vec<u8>, ProtocolError> {
-    let bytes = STANDARD.decode(text);
-    bytes.map_err(|why| ProtocolError::malformed(text.as_bytes(), why))
-}
-
-impl Request {
-    /// The call that it makes.
-    #[must_use]
-    pub const fn id(&self) -> CallId {
-        match self {
-            Self::Get { id, .. } | Self::Put { id, .. } | Self::Close { id } => *id,
-        }
-    }
+    };
+    Ok((put.id, request))
 }
 
 impl Response {
@@ -168,15 +94,11 @@ impl Response {
                 path: Some(path),
                 ..answered
             },
-            Self::Closed => answered,
+            Self::Done => answered,
             Self::Failed { error } => wire::Answered {
                 error: Some(error),
                 ..answered
             },
         })
     }
-}
-
-fn json(message: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(message).expect("names, numbers and text are always JSON")
 }

@@ -5,10 +5,68 @@
 //! file. The protocol is that of Go 1.24 and later: its documentation is that of the package
 //! [`cmd/go/internal/cacheprog`](https://pkg.go.dev/cmd/go/internal/cacheprog).
 //!
+//! - [`GoCache`] is the side of the `go` command: a handle of a program that is a cache.
 //! - [`Listening`] is the side of the program: with [`serve`](super::serve) and a store it is a
 //!   cache. `examples/gocache` is one.
 
+mod asking;
 mod listening;
 mod wire;
 
-pub use self::listening::{Listening, Request, Response};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+pub use self::asking::{Asking, CacheError, Commands, Entry, GoCache};
+pub use self::listening::Listening;
+
+/// What is asked of a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// What did this action give?
+    Get {
+        /// The action; bytes that mean nothing to the cache.
+        action: Vec<u8>,
+    },
+    /// This action has given this.
+    Put {
+        /// The action.
+        action: Vec<u8>,
+        /// What the body is called: its SHA-256.
+        output: Vec<u8>,
+        /// What it gave.
+        body: Bytes,
+    },
+    /// There will be no more.
+    Close,
+}
+
+/// What a cache answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Response {
+    /// The action gave this, which is in this file as long as the cache is open.
+    Hit {
+        /// What the body is called.
+        output: Vec<u8>,
+        /// How many bytes it has.
+        size: u64,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// Nobody knows what the action gives.
+    Miss,
+    /// It was put, into this file.
+    Stored {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is done, and there is nothing to say of it.
+    Done,
+    /// Something went wrong.
+    Failed {
+        /// What.
+        error: String,
+    },
+}

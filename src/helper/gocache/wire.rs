@@ -4,7 +4,11 @@
 
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+
+use crate::helper::protocol::ProtocolError;
 
 /// What the program can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,11 +21,20 @@ pub(super) enum Word {
 
 /// The first message of the program.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
 pub(super) struct Hello {
     #[serde(rename = "ID")]
     pub(super) id: u64,
+    #[serde(rename = "KnownCommands")]
     pub(super) known_commands: Vec<Word>,
+}
+
+/// The same, as it is read: programs may know what we do not.
+#[derive(Debug, Deserialize)]
+pub(super) struct Greeted {
+    #[serde(rename = "ID")]
+    pub(super) id: u64,
+    #[serde(rename = "KnownCommands", default)]
+    pub(super) known_commands: Vec<String>,
 }
 
 /// A request, without the body that may follow it.
@@ -66,4 +79,17 @@ pub(super) struct Answered {
 )]
 const fn is_zero(size: &u64) -> bool {
     *size == 0
+}
+
+pub(super) fn json(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).expect("names, numbers and text are always JSON")
+}
+
+pub(super) fn read<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Result<T, ProtocolError> {
+    serde_json::from_slice(message).map_err(|why| ProtocolError::malformed(message, why))
+}
+
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, ProtocolError> {
+    let bytes = STANDARD.decode(text);
+    bytes.map_err(|why| ProtocolError::malformed(text.as_bytes(), why))
 }

@@ -1,0 +1,306 @@
+//! The side of the `go` command.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::wire::{Answered, Asked, Greeted, Word, decode, json, read};
+use super::{Request, Response};
+use crate::GoneError;
+use crate::helper::error::CallError;
+use crate::helper::framing::Framing;
+use crate::helper::handle::Helper;
+use crate::helper::protocol::{CallId, Message, Protocol, ProtocolError};
+use crate::helper::report::CloseReport;
+use crate::process::Command;
+
+/// The longest message: a body in base64.
+const MESSAGE_MAX: usize = 2 << 30;
+
+/// The protocol, as the `go` command speaks it.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Asking;
+
+/// What a cache says that it can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Commands {
+    /// Whether it can be asked.
+    pub get: bool,
+    /// Whether it can be given anything.
+    pub put: bool,
+    /// Whether it wants to be told of the end.
+    pub close: bool,
+}
+
+/// A build cache that is a program; cheap to clone.
+///
+/// # Examples
+///
+/// ```no_run
+/// use perennial::Context;
+/// use perennial::helper::gocache::GoCache;
+/// use perennial::process::Command;
+///
+/// # async fn root(ctx: Context) -> anyhow::Result<()> {
+/// let cache = GoCache::new(Command::new("gocache").args(["serve", "--dir", "/tmp/cache"]));
+/// ctx.run("cache", cache.helper().clone())?;
+/// let hit = cache.get(b"compile main.go").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct GoCache(Helper<Asking>);
+
+/// What a cache has for an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// What the body is called: its SHA-256.
+    pub output: Vec<u8>,
+    /// How many bytes it has.
+    pub size: u64,
+    /// Its file, which is there as long as the cache is open.
+    pub path: PathBuf,
+}
+
+/// Why a cache gave or took nothing. A miss is none of these.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum CacheError {
+    /// The call has failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The file that it names cannot be looked at.
+    #[error("the file {} of the cache is not there", .path.display())]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: Arc<io::Error>,
+    },
+    /// The file that it names has another size than it says.
+    #[error("the file {} of the cache has {found} bytes, not {size}", .path.display())]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// What it should have.
+        size: u64,
+        /// What it has.
+        found: u64,
+    },
+    /// It answers what does not fit what it was asked.
+    #[error("the cache answers a {asked} with something else")]
+    Unfitting {
+        /// What it was asked.
+        asked: &'static str,
+    },
+}
+
+impl GoCache {
+    /// A cache with the default limits, but for messages: a body may have 1.5 GiB.
+    pub fn new(command: Command) -> Self {
+        let builder = Helper::builder(command, Asking);
+        Self(builder.message_length_max(MESSAGE_MAX).build())
+    }
+
+    /// The helper that it is: to be declared as a node, once, and closed.
+    #[must_use]
+    pub const fn helper(&self) -> &Helper<Asking> {
+        &self.0
+    }
+
+    /// Asks what an action gave; `None` if the cache does not know, or cannot be asked.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError`]; also if the file that it names is missing or has another size.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn get(&self, action: &[u8]) -> Result<Option<Entry>, CacheError> {
+        let action = action.to_owned();
+        match self.0.call(Request::Get { action }).await {
+            Ok(Response::Hit { output, size, path }) => {
+                check(&path, size).await?;
+                Ok(Some(Entry { output, size, path }))
+            }
+            Ok(Response::Miss) | Err(CallError::Unsupported) => Ok(None),
+            Ok(_) => Err(CacheError::Unfitting { asked: "get" }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives the cache what an action has given, under its SHA-256, and learns the file that it is
+    /// in; `None` if the cache takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError`]; also if the file that it names is missing or has another size.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe; it may have been put or not.
+    pub async fn put(
+        &self,
+        action: &[u8],
+        output: &[u8],
+        body: Bytes,
+    ) -> Result<Option<PathBuf>, CacheError> {
+        let size = body.len() as u64;
+        let put = Request::Put {
+            action: action.to_owned(),
+            output: output.to_owned(),
+            body,
+        };
+        match self.0.call(put).await {
+            Ok(Response::Stored { path }) => {
+                check(&path, size).await?;
+                Ok(Some(path))
+            }
+            Err(CallError::Unsupported) => Ok(None),
+            Ok(_) => Err(CacheError::Unfitting { asked: "put" }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Closes the cache; see [`Helper::close`].
+    ///
+    /// # Errors
+    ///
+    /// [`GoneError`] if its node is down or is stopped.
+    ///
+    /// # Cancel safety
+    ///
+    /// The cache is closed all the same.
+    pub async fn close(&self) -> Result<Arc<CloseReport>, GoneError> {
+        self.0.close().await
+    }
+}
+
+/// Sees that a file is there, whole.
+async fn check(path: &Path, size: u64) -> Result<(), CacheError> {
+    let looked = {
+        let path = path.to_owned();
+        tokio::task::spawn_blocking(move || std::fs::metadata(path)).await
+    };
+    // A look at a file does not panic, and is not cancelled.
+    let looked = looked.unwrap_or_else(|error| Err(io::Error::other(error)));
+    let path = || path.to_owned();
+    let found = looked.map_err(|error| CacheError::NoFile {
+        path: path(),
+        source: Arc::new(error),
+    })?;
+    match found.len() {
+        found if found == size => Ok(()),
+        found => Err(CacheError::Size {
+            path: path(),
+            size,
+            found,
+        }),
+    }
+}
+
+impl Protocol for Asking {
+    type Request = Request;
+    type Response = Response;
+    type Capabilities = Commands;
+
+    fn framing(&self) -> Framing {
+        Framing::Lines
+    }
+
+    fn read_hello(&self, message: &[u8]) -> Result<Option<Commands>, ProtocolError> {
+        let Greeted { id, known_commands } = read(message)?;
+        if id != 0 {
+            return Err(ProtocolError::malformed(message, "the id of a hello is 0"));
+        }
+        let knows = |word: &str| known_commands.iter().any(|known| known == word);
+        if known_commands.is_empty() {
+            return Err(ProtocolError::NoCapabilities);
+        }
+        Ok(Some(Commands {
+            get: knows("get"),
+            put: knows("put"),
+            close: knows("close"),
+        }))
+    }
+
+    fn supports(&self, commands: &Commands, request: &Request) -> bool {
+        match request {
+            Request::Get { .. } => commands.get,
+            Request::Put { .. } => commands.put,
+            Request::Close => commands.close,
+        }
+    }
+
+    /// All of it is: what was put is put.
+    fn is_idempotent(&self, _: &Request) -> bool {
+        true
+    }
+
+    fn write(&self, id: CallId, request: &Request, message: &mut Vec<u8>) {
+        let asked = |word, action: &[u8], output: &[u8], size| Asked {
+            id,
+            word,
+            action: STANDARD.encode(action),
+            output: STANDARD.encode(output),
+            size,
+        };
+        let (asked, body) = match request {
+            Request::Get { action } => (asked(Word::Get, action, &[], 0), None),
+            Request::Put {
+                action,
+                output,
+                body,
+            } => {
+                let size = body.len() as u64;
+                (asked(Word::Put, action, output, size), Some(body))
+            }
+            Request::Close => (asked(Word::Close, &[], &[], 0), None),
+        };
+        message.extend(json(&asked));
+        // An empty line stands behind each request, as the go command has it.
+        message.push(b'\n');
+        if let Some(body) = body.filter(|body| !body.is_empty()) {
+            message.extend(b"\n\"");
+            message.extend(STANDARD.encode(body).bytes());
+            message.push(b'"');
+        }
+    }
+
+    fn read(&self, message: &[u8]) -> Result<Message<Response>, ProtocolError> {
+        let answered: Answered = read(message)?;
+        let id = answered.id;
+        if let Some(error) = answered.error {
+            let result = Err(error);
+            return Ok(Message::Answer { id, result });
+        }
+        let response = match (answered.is_miss, answered.output, answered.path) {
+            (true, ..) => Response::Miss,
+            (_, Some(output), Some(path)) => Response::Hit {
+                output: decode(&output)?,
+                size: answered.size,
+                path,
+            },
+            (_, Some(_), None) => {
+                return Err(ProtocolError::malformed(message, "a hit names a file"));
+            }
+            (_, None, Some(path)) => Response::Stored { path },
+            (_, None, None) => Response::Done,
+        };
+        let result = Ok(response);
+        Ok(Message::Answer { id, result })
+    }
+
+    fn close_request(&self, commands: &Commands) -> Option<Request> {
+        commands.close.then_some(Request::Close)
+    }
+}
