@@ -12,6 +12,9 @@ mod crashes;
 #[cfg(feature = "store")]
 #[path = "helper/gocache.rs"]
 mod gocache;
+#[cfg(feature = "store")]
+#[path = "helper/golang.rs"]
+mod golang;
 #[path = "helper/handshake.rs"]
 mod handshake;
 #[cfg(feature = "store")]
