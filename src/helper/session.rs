@@ -23,7 +23,8 @@ use super::handle::{Inner, State};
 use super::protocol::{CallId, Message, Protocol, ProtocolError};
 use super::report::CloseAnswer;
 
-/// How long a program that has closed its output may take to end: mostly it has.
+/// How long a program that has closed its output may take to end, mostly it has; and how long its
+/// output may take to be at its end when it has ended.
 const ENDING_MAX: Duration = Duration::from_millis(100);
 
 /// How many bytes of what a program wrote to standard error a crash quotes, from the end.
@@ -215,7 +216,7 @@ impl<P: Protocol> Session<P> {
         let crash = Arc::new(Crash {
             cause,
             exit: gone.exit.clone(),
-            last_words: last_words(&self.process.stderr().text()),
+            last_words: end_of(&self.process.stderr().text()),
         });
         self.in_flight.condemn(crash.clone());
         (crash, gone)
@@ -234,18 +235,25 @@ impl<P: Protocol> Session<P> {
         let capabilities = capabilities.filter(|_| has_room);
         let watch = self.process.watch();
         tokio::select! {
-            // What it said before its end is heard before that.
             biased;
             written = finish(&mut self.writing) => self.written(written)?,
             framed = self.frames.next() => return self.unwrap(framed).await,
-            // The end of its output may be held off by somebody else who has it.
-            _ = watch.exited() => return Err(CrashCause::Ended),
+            _ = watch.exited() => return self.last_frame().await,
             id = self.inner.queue.next_given_up() => self.give_up(id),
             (call, capabilities) = next(&self.inner, capabilities) => {
                 self.take(call, capabilities);
             }
         }
         Ok(None)
+    }
+
+    /// Gives out what the program said before its end. The end of its output may be held off by
+    /// somebody else who has it.
+    async fn last_frame(&mut self) -> Result<Option<Bytes>, CrashCause> {
+        match timeout(ENDING_MAX, self.frames.next()).await {
+            Ok(Some(framed)) => self.unwrap(Some(framed)).await,
+            Ok(None) | Err(_) => Err(CrashCause::Ended),
+        }
     }
 
     fn written(
@@ -411,7 +419,7 @@ async fn next<'a, P: Protocol>(
 }
 
 /// The end of a text, for people.
-fn last_words(text: &str) -> String {
+fn end_of(text: &str) -> String {
     let text = text.trim_end();
     let start = text.len().saturating_sub(LAST_WORDS_MAX);
     let start = (start..=text.len()).find(|at| text.is_char_boundary(*at));

@@ -262,7 +262,7 @@ fn a_node_starts_beside_its_leak_only_if_it_said_so() {
         h.settled().await;
         let text = h.snapshot().await.to_string();
         assert!(
-            text.contains("abandons #4 healthy, restarts 1, abandoned 1, last"),
+            text.contains("abandons #4 healthy, holds a file, restarts 1, abandoned 1, last"),
             "{text}"
         );
         held.lock().clear();

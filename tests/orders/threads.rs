@@ -162,6 +162,8 @@ fn a_pool_is_restarted_while_many_start_children_in_it() {
             children.extend(task.await.expect("it does not panic"));
         }
         node.terminate().await.expect("nobody else orders");
+        // Its children have ended; they are forgotten at the end of the batch.
+        tree.settled().await;
         assert_eq!(pool.children(), 0);
         pool.start(serve).expect_err("it is down");
         for child in children {
