@@ -187,13 +187,8 @@ impl GoCache {
 
 /// Sees that a file is there, whole.
 async fn check(path: &Path, size: u64) -> Result<(), CacheError> {
-    let looked = {
-        let path = path.to_owned();
-        tokio::task::spawn_blocking(move || std::fs::metadata(path)).await
-    };
-    // A look at a file does not panic, and is not cancelled.
-    let looked = looked.unwrap_or_else(|error| Err(io::Error::other(error)));
     let path = || path.to_owned();
+    let looked = tokio::fs::metadata(path()).await;
     let found = looked.map_err(|error| CacheError::NoFile {
         path: path(),
         source: Arc::new(error),
