@@ -21,19 +21,7 @@ mod serving;
 mod stopping;
 #[path = "kv/tools.rs"]
 mod tools;
+#[path = "daemons/until.rs"]
+mod until;
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-/// How long anything may take that is expected to happen: far longer than it does.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until `condition` holds, which no event of this process tells.
-#[track_caller]
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "in vain waited until {what}");
-        sleep(Duration::from_millis(5));
-    }
-}
+use until::{PATIENCE, until};

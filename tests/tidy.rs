@@ -33,14 +33,13 @@ const SPAWNING: Exceptions<'_> = &[(
 /// Tests that cannot put the clock on pause, because somebody outside the process has it.
 const SLEEPING: Exceptions<'_> = &[
     (
-        "tests/kv.rs",
+        "tests/daemons/until.rs",
         "the daemon under test is a process of its own, reached through sockets",
     ),
     ("tests/process/common.rs", PROGRAMS),
     ("tests/process/guarded/matrix.rs", PROGRAMS),
     ("tests/process/guarded/owner.rs", PROGRAMS),
     ("tests/process/nodes.rs", PROGRAMS),
-    ("tests/procfile.rs", PROGRAMS),
 ];
 
 const PROGRAMS: &str = "programs of the system have the system's clock";
