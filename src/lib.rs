@@ -163,6 +163,8 @@ mod path;
 pub mod process;
 pub mod resource;
 mod runtime;
+#[cfg(feature = "solver")]
+pub mod solver;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "testing")]

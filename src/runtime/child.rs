@@ -131,6 +131,12 @@ impl Child {
         }
     }
 
+    /// How the child ended, if its place is gone by now; otherwise `None`, at once.
+    #[must_use]
+    pub fn try_ended(&self) -> Option<Ended> {
+        self.address.ended().cloned()
+    }
+
     /// Starts the child, if it is done or down, or waits for a backoff; see [`Node::start`].
     pub fn start(&self) -> Order {
         self.order(Wish::Order(OrderKind::Start))

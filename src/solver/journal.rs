@@ -1,0 +1,271 @@
+//! Who hears of what: from an execution to the vertices that share it, and from those to the jobs
+//! that have them. Plain data, three layers and no cycle.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
+
+use slab::Slab;
+
+use super::event::{JobEventKind, VertexState};
+use super::feed::Feed;
+use crate::store::Digest;
+
+/// How many log lines and warnings of a run are told to those who join it late.
+const LINES_MAX: usize = 100;
+
+/// The tables. What is in them has its place until it is removed.
+#[derive(Default)]
+pub(super) struct Journal {
+    feeds: Slab<FeedEntry>,
+    vertices: Slab<VertexEntry>,
+    executions: Slab<ExecutionEntry>,
+}
+
+struct FeedEntry {
+    feed: Arc<Feed>,
+    vertices: HashSet<usize>,
+}
+
+struct VertexEntry {
+    digest: Digest,
+    name: Arc<str>,
+    inputs: Arc<[Digest]>,
+    feeds: Vec<usize>,
+    execution: Option<usize>,
+    /// Why it has failed before there was an execution.
+    failed: Option<JobEventKind>,
+}
+
+#[derive(Default)]
+struct ExecutionEntry {
+    vertices: Vec<usize>,
+    /// The vertices of its sub-builds: who has a vertex of it has them, too.
+    below: BTreeSet<usize>,
+    story: Story,
+}
+
+/// What there is to tell of the present run.
+#[derive(Default)]
+struct Story {
+    started: Option<JobEventKind>,
+    statuses: BTreeMap<Arc<str>, JobEventKind>,
+    lines: VecDeque<JobEventKind>,
+    /// How it is, if it is not running.
+    last: Option<JobEventKind>,
+}
+
+impl Journal {
+    pub(super) fn add_feed(&mut self, feed: Arc<Feed>) -> usize {
+        let vertices = HashSet::new();
+        self.feeds.insert(FeedEntry { feed, vertices })
+    }
+
+    pub(super) fn add_vertex(
+        &mut self,
+        digest: Digest,
+        name: Arc<str>,
+        inputs: Arc<[Digest]>,
+    ) -> usize {
+        self.vertices.insert(VertexEntry {
+            digest,
+            name,
+            inputs,
+            feeds: Vec::new(),
+            execution: None,
+            failed: None,
+        })
+    }
+
+    pub(super) fn add_execution(&mut self) -> usize {
+        self.executions.insert(ExecutionEntry::default())
+    }
+
+    /// A job is through: it hears no more.
+    pub(super) fn remove_feed(&mut self, feed: usize) {
+        for vertex in self.feeds.remove(feed).vertices {
+            self.vertices[vertex].feeds.retain(|one| *one != feed);
+        }
+    }
+
+    pub(super) fn remove_vertex(&mut self, vertex: usize) {
+        let entry = self.vertices.remove(vertex);
+        for feed in entry.feeds {
+            self.feeds[feed].vertices.remove(&vertex);
+        }
+        if let Some(execution) = entry.execution {
+            let joined = &mut self.executions[execution].vertices;
+            joined.retain(|one| *one != vertex);
+        }
+    }
+
+    /// Nobody has it any more: its vertices are gone, and what is below it goes with them.
+    pub(super) fn remove_execution(&mut self, execution: usize) {
+        self.executions.remove(execution);
+    }
+
+    /// A job has a vertex, and what the sub-builds of that have built: it hears what there is to
+    /// tell, and what comes.
+    pub(super) fn attach(&mut self, feed: usize, vertex: usize) {
+        let mut vertices = vec![vertex];
+        while let Some(vertex) = vertices.pop() {
+            if !self.feeds[feed].vertices.insert(vertex) {
+                continue;
+            }
+            self.vertices[vertex].feeds.push(feed);
+            self.replay(feed, vertex);
+            if let Some(execution) = self.vertices[vertex].execution {
+                vertices.extend(&self.executions[execution].below);
+            }
+        }
+    }
+
+    /// A vertex shares an execution from now on: its jobs hear what there is to tell of that.
+    pub(super) fn join(&mut self, vertex: usize, execution: usize) {
+        self.vertices[vertex].execution = Some(execution);
+        self.executions[execution].vertices.push(vertex);
+        let feeds = self.vertices[vertex].feeds.clone();
+        let below = self.executions[execution].below.clone();
+        for feed in feeds {
+            self.replay_story(feed, vertex);
+            for below in &below {
+                self.attach(feed, *below);
+            }
+        }
+    }
+
+    /// An execution has a sub-build with this vertex.
+    pub(super) fn adopt(&mut self, execution: usize, vertex: usize) {
+        if !self.executions[execution].below.insert(vertex) {
+            return;
+        }
+        for feed in self.feeds_of(execution) {
+            self.attach(feed, vertex);
+        }
+    }
+
+    /// Tells what happened to an execution.
+    pub(super) fn tell(&mut self, execution: usize, kind: JobEventKind) {
+        let entry = &mut self.executions[execution];
+        entry.story.note(&kind);
+        for vertex in &entry.vertices {
+            self.vertices[*vertex].tell(&self.feeds, &kind);
+        }
+    }
+
+    /// Tells that a vertex has failed before it had an execution.
+    pub(super) fn tell_failed(&mut self, vertex: usize, error: Arc<str>) {
+        let kind = JobEventKind::Failed { error };
+        self.vertices[vertex].tell(&self.feeds, &kind);
+        self.vertices[vertex].failed = Some(kind);
+    }
+
+    /// Tells a warning of a vertex, whether it has an execution or not.
+    pub(super) fn warn(&mut self, vertex: usize, text: Arc<str>) {
+        let kind = JobEventKind::Warning { text };
+        match self.vertices[vertex].execution {
+            Some(execution) => self.tell(execution, kind),
+            None => self.vertices[vertex].tell(&self.feeds, &kind),
+        }
+    }
+
+    /// The jobs that have a vertex, each once.
+    pub(super) fn jobs_of_vertex(&self, vertex: usize) -> Vec<Arc<Feed>> {
+        let feeds = match self.vertices[vertex].execution {
+            Some(execution) => self.feeds_of(execution),
+            None => self.vertices[vertex].feeds.clone(),
+        };
+        let feeds = feeds.into_iter().map(|feed| self.feeds[feed].feed.clone());
+        feeds.collect()
+    }
+
+    /// How many jobs have a vertex.
+    pub(super) fn watchers(&self, vertex: usize) -> usize {
+        self.vertices[vertex].feeds.len()
+    }
+
+    /// What a vertex is called, and how it is.
+    pub(super) fn state(&self, vertex: usize) -> VertexState {
+        let entry = &self.vertices[vertex];
+        let execution = entry.execution.map(|key| &self.executions[key]);
+        match (execution, &entry.failed) {
+            (Some(execution), _) => execution.story.state(),
+            (None, Some(_)) => VertexState::Failed,
+            (None, None) => VertexState::Declared,
+        }
+    }
+
+    fn feeds_of(&self, execution: usize) -> Vec<usize> {
+        let vertices = self.executions[execution].vertices.iter();
+        let feeds = vertices.flat_map(|vertex| &self.vertices[*vertex].feeds);
+        let mut seen = HashSet::new();
+        feeds.copied().filter(|feed| seen.insert(*feed)).collect()
+    }
+
+    fn replay(&self, feed: usize, vertex: usize) {
+        let entry = &self.vertices[vertex];
+        let (name, inputs) = (entry.name.clone(), entry.inputs.clone());
+        let declared = JobEventKind::Declared { name, inputs };
+        self.feeds[feed].feed.push(entry.digest, declared);
+        if let Some(failed) = &entry.failed {
+            self.feeds[feed].feed.push(entry.digest, failed.clone());
+        }
+        self.replay_story(feed, vertex);
+    }
+
+    fn replay_story(&self, feed: usize, vertex: usize) {
+        let entry = &self.vertices[vertex];
+        if let Some(execution) = entry.execution {
+            for kind in self.executions[execution].story.events() {
+                self.feeds[feed].feed.push(entry.digest, kind.clone());
+            }
+        }
+    }
+}
+
+impl VertexEntry {
+    fn tell(&self, feeds: &Slab<FeedEntry>, kind: &JobEventKind) {
+        for feed in &self.feeds {
+            feeds[*feed].feed.push(self.digest, kind.clone());
+        }
+    }
+}
+
+impl Story {
+    fn note(&mut self, kind: &JobEventKind) {
+        match kind {
+            JobEventKind::Started { .. } => {
+                *self = Self {
+                    started: Some(kind.clone()),
+                    ..Self::default()
+                };
+            }
+            JobEventKind::Status { id, .. } => {
+                self.statuses.insert(id.clone(), kind.clone());
+            }
+            JobEventKind::Log { .. } | JobEventKind::Warning { .. } => {
+                if self.lines.len() == LINES_MAX {
+                    self.lines.pop_front();
+                }
+                self.lines.push_back(kind.clone());
+            }
+            JobEventKind::Cached { .. } => {
+                *self = Self {
+                    last: Some(kind.clone()),
+                    ..Self::default()
+                };
+            }
+            _ => self.last = Some(kind.clone()),
+        }
+    }
+
+    fn events(&self) -> impl Iterator<Item = &JobEventKind> {
+        let begun = self.started.iter().chain(&self.lines);
+        begun.chain(self.statuses.values()).chain(&self.last)
+    }
+
+    fn state(&self) -> VertexState {
+        let newest = self.last.as_ref().or(self.started.as_ref());
+        let state = newest.and_then(JobEventKind::leads_to);
+        state.unwrap_or_default()
+    }
+}

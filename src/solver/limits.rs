@@ -1,0 +1,117 @@
+//! Limits: how many operations of a kind run at once.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::BuildError;
+
+/// The limits of a solver.
+#[derive(Debug, Default)]
+pub(super) struct Limits(BTreeMap<String, (Arc<Semaphore>, u32)>);
+
+/// The permits of one run: held, but for the time that it waits for sub-builds.
+#[derive(Debug, Default)]
+pub(super) struct Permits {
+    needs: Vec<(Arc<Semaphore>, u32)>,
+    hand: Mutex<Hand>,
+}
+
+#[derive(Debug, Default)]
+struct Hand {
+    held: Vec<OwnedSemaphorePermit>,
+    /// For how many sub-builds the run waits.
+    waiting: usize,
+}
+
+/// That a run waits for a sub-build.
+#[derive(Debug)]
+pub(super) struct Lent<'a>(&'a Permits);
+
+impl Limits {
+    pub(super) fn set(&mut self, name: String, permits: u32) {
+        let semaphore = Arc::new(Semaphore::new(permits as usize));
+        self.0.insert(name, (semaphore, permits));
+    }
+
+    /// What a run needs, always in the order of the names, so that no two wait for each other.
+    pub(super) fn permits(
+        &self,
+        vertex: &Arc<str>,
+        needs: Vec<(String, u32)>,
+    ) -> Result<Permits, BuildError> {
+        let mut by_name = BTreeMap::<_, u32>::new();
+        for (name, permits) in needs {
+            let sum = by_name.entry(name).or_default();
+            *sum = sum.saturating_add(permits);
+        }
+        let mut needs = Vec::with_capacity(by_name.len());
+        for (limit, permits) in by_name {
+            let has = self.0.get(&limit);
+            match has {
+                Some((semaphore, most)) if permits <= *most => {
+                    needs.push((semaphore.clone(), permits));
+                }
+                _ => {
+                    return Err(BuildError::Limit {
+                        vertex: vertex.clone(),
+                        limit,
+                        permits,
+                        has: has.map_or(0, |(_, most)| *most),
+                    });
+                }
+            }
+        }
+        Ok(Permits {
+            needs,
+            hand: Mutex::default(),
+        })
+    }
+}
+
+impl Permits {
+    /// Waits for all of them.
+    pub(super) async fn take(&self) {
+        let mut taken = Vec::with_capacity(self.needs.len());
+        for (semaphore, permits) in &self.needs {
+            // No semaphore of ours is ever closed.
+            taken.extend(semaphore.clone().acquire_many_owned(*permits).await);
+        }
+        let mut hand = self.hand.lock();
+        if hand.waiting == 0 && hand.held.is_empty() {
+            hand.held = taken;
+        }
+    }
+
+    /// Hands them back for as long as a sub-build is waited for.
+    pub(super) fn lend(&self) -> Lent<'_> {
+        let mut hand = self.hand.lock();
+        hand.waiting += 1;
+        let held = mem::take(&mut hand.held);
+        drop(hand);
+        drop(held);
+        Lent(self)
+    }
+}
+
+impl Lent<'_> {
+    /// Takes the permits again, unless the run waits for another sub-build.
+    ///
+    /// A run that gives up a sub-build, by dropping its future, goes on without them.
+    pub(super) async fn take_back(self) {
+        let permits = self.0;
+        drop(self);
+        if permits.hand.lock().waiting == 0 {
+            permits.take().await;
+        }
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.0.hand.lock().waiting -= 1;
+    }
+}

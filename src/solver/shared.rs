@@ -1,0 +1,362 @@
+//! What the handles, the node and the runs of a solver share.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::context::Run;
+use super::error::BuildError;
+use super::execution::Execution;
+use super::jobs::Jobs;
+use super::journal::Journal;
+use super::key::Key;
+use super::limits::Limits;
+use super::output::Output;
+use super::registry::Registry;
+use super::state::State;
+use super::store::ResultStore;
+use super::vertex::{Edge, Vertex};
+use crate::resource::Releaser;
+use crate::{Backoff, Grace, Pool};
+
+/// How often a failure in passing is tried again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    pub(super) times: u32,
+    pub(super) backoff: Backoff,
+}
+
+/// No lock is held while another of these is taken, but for `links` and the journal's over those of
+/// the feeds; and none while code of the user's runs.
+pub(super) struct Shared<V> {
+    pub(super) store: Arc<dyn ResultStore<V>>,
+    pub(super) limits: Limits,
+    pub(super) retry: Retry,
+    pub(super) grace: Grace,
+    pub(super) linger: Duration,
+    pub(super) events_max: usize,
+    pub(super) releaser: Releaser,
+    pub(super) registry: Mutex<Registry<V>>,
+    pub(super) journal: Arc<Mutex<Journal>>,
+    pub(super) jobs: Mutex<Jobs>,
+    /// Told when there is another job.
+    pub(super) jobs_changed: Notify,
+    /// Where runs are started, while the node runs.
+    pub(super) standing: watch::Sender<Standing>,
+    /// Held while a link is looked for and made that could close a cycle.
+    links: Mutex<()>,
+    /// How many sub-builds are waited for. Without one there is no cycle.
+    sub_builds: AtomicUsize,
+}
+
+/// How the node is.
+#[derive(Clone, Default)]
+pub(super) enum Standing {
+    #[default]
+    Down,
+    Running(Pool),
+    Stopping,
+}
+
+/// That a sub-build is waited for.
+struct Waited<'a>(&'a AtomicUsize);
+
+impl Drop for Waited<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What [`Shared`] begins with.
+pub(super) struct Chosen<V> {
+    pub(super) store: Arc<dyn ResultStore<V>>,
+    pub(super) limits: Limits,
+    pub(super) retry: Retry,
+    pub(super) grace: Grace,
+    pub(super) linger: Duration,
+    pub(super) events_max: usize,
+}
+
+impl<V: Send + Sync + 'static> Shared<V> {
+    pub(super) fn new(chosen: Chosen<V>) -> Arc<Self> {
+        Arc::new(Self {
+            store: chosen.store,
+            limits: chosen.limits,
+            retry: chosen.retry,
+            grace: chosen.grace,
+            linger: chosen.linger,
+            events_max: chosen.events_max,
+            releaser: Releaser::new(),
+            registry: Mutex::default(),
+            journal: Arc::default(),
+            jobs: Mutex::default(),
+            jobs_changed: Notify::new(),
+            standing: watch::Sender::new(Standing::Down),
+            links: Mutex::default(),
+            sub_builds: AtomicUsize::new(0),
+        })
+    }
+
+    pub(super) fn pool(&self) -> Result<Pool, BuildError> {
+        match &*self.standing.borrow() {
+            Standing::Down => Err(BuildError::NotRunning),
+            Standing::Running(pool) => Ok(pool.clone()),
+            Standing::Stopping => Err(BuildError::Stopped),
+        }
+    }
+
+    /// Waits until the node stops.
+    pub(super) async fn stopping(&self) {
+        let mut standing = self.standing.subscribe();
+        let stops = |standing: &Standing| matches!(standing, Standing::Stopping);
+        // The sender is in `self`.
+        let _ = standing.wait_for(stops).await;
+    }
+
+    /// The state of a vertex, and with it those of all below: present ones, or new ones.
+    pub(super) fn load(
+        self: &Arc<Self>,
+        vertex: &Vertex<V>,
+        stores: &[Arc<dyn ResultStore<V>>],
+    ) -> Arc<State<V>> {
+        if let Some(state) = self.find(vertex) {
+            return state;
+        }
+        // By hand, as a long chain would not fit on the stack: vertices with those of their inputs
+        // that are done.
+        let mut opened = vec![(vertex.clone(), Vec::new())];
+        loop {
+            let Some((vertex, inputs)) = opened.last_mut() else {
+                // The last one that is closed returns.
+                continue;
+            };
+            let next = vertex.inputs().nth(inputs.len()).cloned();
+            if let Some(below) = next {
+                match self.find(&below) {
+                    Some(state) => inputs.push(state),
+                    None => opened.push((below, Vec::new())),
+                }
+                continue;
+            }
+            let Some((vertex, inputs)) = opened.pop() else {
+                continue;
+            };
+            let state = self.admit(vertex, inputs, stores);
+            match opened.last_mut() {
+                Some((_, inputs)) => inputs.push(state),
+                None => return state,
+            }
+        }
+    }
+
+    fn find(&self, vertex: &Vertex<V>) -> Option<Arc<State<V>>> {
+        let registry = self.registry.lock();
+        registry.states.find(&vertex.digest(), vertex.freshness())
+    }
+
+    fn admit(
+        self: &Arc<Self>,
+        vertex: Vertex<V>,
+        inputs: Vec<Arc<State<V>>>,
+        stores: &[Arc<dyn ResultStore<V>>],
+    ) -> Arc<State<V>> {
+        let stores = vertex.stores().iter().chain(stores).cloned().collect();
+        let (digest, freshness) = (vertex.digest(), vertex.freshness());
+        let state = Arc::new(State::new(self, vertex, inputs, stores));
+        let mut registry = self.registry.lock();
+        // Another thread may have been faster; what is not needed is dropped without the lock.
+        let other = registry.states.find(&digest, freshness);
+        if other.is_none() {
+            registry.states.insert(digest, freshness, &state);
+        }
+        drop(registry);
+        other.unwrap_or(state)
+    }
+
+    /// All below a state, and itself last: each once, and after its inputs.
+    pub(super) fn walk(root: &Arc<State<V>>) -> Vec<Arc<State<V>>> {
+        let mut seen = HashSet::from([Arc::as_ptr(root)]);
+        let (mut walked, mut opened) = (Vec::new(), vec![(root.clone(), 0)]);
+        while let Some((state, done)) = opened.last_mut() {
+            match state.inputs().get(*done) {
+                Some(below) => {
+                    *done += 1;
+                    let below = below.clone();
+                    if seen.insert(Arc::as_ptr(&below)) {
+                        opened.push((below, 0));
+                    }
+                }
+                None => walked.extend(opened.pop().map(|(state, _)| state)),
+            }
+        }
+        walked
+    }
+
+    /// The execution for a key: a present one, or a new one.
+    pub(super) fn execution_for(
+        self: &Arc<Self>,
+        state: &Arc<State<V>>,
+        key: Key,
+    ) -> Arc<Execution<V>> {
+        let id = (key.digest, state.vertex.height());
+        let find = || self.registry.lock().executions.find(&id, key.freshness());
+        let present = find();
+        let found = match present {
+            Some(found) => found,
+            None => {
+                let new = Arc::new(Execution::new(self, state, key));
+                let mut registry = self.registry.lock();
+                let other = registry.executions.find(&id, key.freshness());
+                if other.is_none() {
+                    registry.executions.insert(id, key.freshness(), &new);
+                }
+                drop(registry);
+                match other {
+                    Some(other) => other,
+                    None => return new,
+                }
+            }
+        };
+        if self.may_join(state, &found) {
+            found
+        } else {
+            // Beside the other one, and not to be joined: the sub-build will tell its cycle.
+            Arc::new(Execution::new(self, state, key))
+        }
+    }
+
+    /// Whether a state that waits for an execution of another would not wait for itself.
+    fn may_join(&self, state: &Arc<State<V>>, execution: &Arc<Execution<V>>) -> bool {
+        if self.sub_builds.load(Ordering::Relaxed) == 0 && execution.below().is_empty() {
+            return true;
+        }
+        let _links = self.links.lock();
+        let below = execution.below().into_iter();
+        let driver = execution.driver().into_iter();
+        let all = below.chain(driver.flat_map(|driver| driver.inputs().to_vec()));
+        let mut reach = Reach::new(all);
+        reach.find(|reached| Arc::ptr_eq(reached, state)).is_none()
+    }
+
+    /// A state drives an execution from now on.
+    pub(super) fn lead(
+        &self,
+        state: &Arc<State<V>>,
+        execution: &Arc<Execution<V>>,
+    ) -> Result<(), BuildError> {
+        let _links = self.links.lock();
+        let is_new = execution
+            .driver()
+            .is_none_or(|driver| !Arc::ptr_eq(&driver, state));
+        if is_new && self.sub_builds.load(Ordering::Relaxed) > 0 {
+            self.check(state, state.inputs().to_vec(), execution)?;
+        }
+        execution.set_driver(state);
+        Ok(())
+    }
+
+    /// Builds what a run asks for on its way.
+    pub(super) async fn build_below(
+        self: &Arc<Self>,
+        run: &Run<V>,
+        edge: &Edge<V>,
+    ) -> Result<Output<V>, BuildError> {
+        let target = self.load(&edge.vertex, run.state.other_stores());
+        self.sub_builds.fetch_add(1, Ordering::Relaxed);
+        let _waited = Waited(&self.sub_builds);
+        {
+            let _links = self.links.lock();
+            self.check(&run.state, vec![target.clone()], &run.execution)?;
+            run.execution.adopt(&target);
+        }
+        for state in Self::walk(&target) {
+            let mut journal = self.journal.lock();
+            journal.adopt(run.execution.entry(), state.entry());
+        }
+        target.output(edge.index).await
+    }
+
+    /// Whether an execution does not need itself by way of these.
+    fn check(
+        &self,
+        state: &Arc<State<V>>,
+        by_way_of: Vec<Arc<State<V>>>,
+        execution: &Arc<Execution<V>>,
+    ) -> Result<(), BuildError> {
+        let mut reach = Reach::new(by_way_of);
+        let is_it = |reached: &Arc<State<V>>| {
+            let joined = reached.execution();
+            joined.is_some_and(|joined| Arc::ptr_eq(joined, execution))
+        };
+        match reach.find(is_it) {
+            None => Ok(()),
+            Some(way) => {
+                let first = state.vertex.name().to_owned();
+                let path = std::iter::once(first).chain(way).collect();
+                Err(BuildError::Cycle { path })
+            }
+        }
+    }
+}
+
+/// Goes through all that some states wait for, or may have to.
+struct Reach<V> {
+    /// States, each with the one from which it was reached.
+    reached: Vec<(Arc<State<V>>, Option<usize>)>,
+    seen: HashSet<*const State<V>>,
+}
+
+impl<V: Send + Sync + 'static> Reach<V> {
+    fn new(from: impl IntoIterator<Item = Arc<State<V>>>) -> Self {
+        let mut reach = Self {
+            reached: Vec::new(),
+            seen: HashSet::new(),
+        };
+        reach.add(from, None);
+        reach
+    }
+
+    fn add(&mut self, states: impl IntoIterator<Item = Arc<State<V>>>, from: Option<usize>) {
+        for state in states {
+            if self.seen.insert(Arc::as_ptr(&state)) {
+                self.reached.push((state, from));
+            }
+        }
+    }
+
+    /// The names on the way to the first that is looked for.
+    fn find(&mut self, is_it: impl Fn(&Arc<State<V>>) -> bool) -> Option<Vec<String>> {
+        let mut at = 0;
+        while let Some((state, _)) = self.reached.get(at) {
+            if is_it(state) {
+                return Some(self.way_to(at));
+            }
+            let state = state.clone();
+            self.add(state.inputs().iter().cloned(), Some(at));
+            if let Some(execution) = state.execution() {
+                self.add(execution.below(), Some(at));
+                let driver = execution.driver();
+                let inputs = driver.map(|driver| driver.inputs().to_vec());
+                self.add(inputs.unwrap_or_default(), Some(at));
+            }
+            at += 1;
+        }
+        None
+    }
+
+    fn way_to(&self, at: usize) -> Vec<String> {
+        let mut way = Vec::new();
+        let mut next = Some(at);
+        while let Some(at) = next {
+            let (state, from) = &self.reached[at];
+            way.push(state.vertex.name().to_owned());
+            next = *from;
+        }
+        way.reverse();
+        way
+    }
+}

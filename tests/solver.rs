@@ -1,0 +1,12 @@
+//! The solver: a graph of work that many jobs share.
+//!
+//! `sol_NN` in a name is the scenario NN of the plan for the solver; `solver/scenarios.md` says
+//! what became of each.
+#![cfg(all(feature = "solver", feature = "testing"))]
+
+#[path = "solver/kit.rs"]
+mod kit;
+#[path = "stage/serve.rs"]
+mod serve;
+#[path = "solver/sharing.rs"]
+mod sharing;
