@@ -138,6 +138,7 @@
 //! | `helper` | the module `helper`: programs that answer calls over stdio; needs `process` |
 //! | `process` | the module `process`: programs of the operating system as nodes; Linux |
 //! | `serde` | snapshots and events can be serialized |
+//! | `solver` | the module `solver`: a graph of work that many jobs share; needs `store` |
 //! | `store` | the module `store`: a content-addressed store on disk; Unix |
 //! | `testing` | the module `testing`; brings `tokio/test-util` along |
 //!

@@ -99,6 +99,9 @@ mod guides {
     mod processes {}
     #[doc = include_str!("../../docs/guide/resources.md")]
     mod resources {}
+    #[cfg(feature = "solver")]
+    #[doc = include_str!("../../docs/guide/solver.md")]
+    mod solver {}
     #[doc = include_str!("../../docs/guide/testing.md")]
     mod testing {}
 }
