@@ -132,7 +132,8 @@ fn play_all(config: Config, tally: &RefCell<Tally>) {
             .map_err(|broken| TestCaseError::fail(broken.reason))
     });
     if let Err(TestError::Fail(_, history)) = result {
-        let broken = play(&shrink::shrink(history), None).err().unwrap();
+        let broken = play(&shrink::shrink(history), None);
+        let broken = broken.expect_err("it went wrong before");
         panic!("PROPTEST_RNG_SEED is {seed:?}, and the shortest history found is\n{broken}");
     }
 }
