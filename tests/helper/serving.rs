@@ -1,11 +1,13 @@
 //! The side of the helper: programs that are asked.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 use perennial::helper::gocache::{Listening, Request, Response};
 use perennial::helper::{CallId, Listener, ServeError, ServeLimits, serve};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, sink};
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 
 use crate::common::alone;
 
@@ -110,6 +112,31 @@ fn the_last_request_waits_for_all_that_is_being_done() {
         served.unwrap();
         let ids: Vec<_> = said.lines().skip(1).map(|line| &line[..7]).collect();
         assert_eq!(ids, ["{\"ID\":2", "{\"ID\":1", "{\"ID\":3"]);
+    });
+}
+
+#[test]
+fn no_more_is_worked_on_at_a_time_than_may_be() {
+    // Bounded memory: what is not read waits in the pipe.
+    alone(async || {
+        let get = |id| format!("{{\"ID\":{id},\"Command\":\"get\",\"ActionID\":\"AQ==\"}}\n");
+        let asked: String = (1..=9).map(get).collect();
+        let (running, most) = (&Cell::new(0), &Cell::new(0));
+        let work = async |asked: (CallId, Request)| {
+            running.set(running.get() + 1);
+            most.set(most.get().max(running.get()));
+            for _ in 0..20 {
+                yield_now().await;
+            }
+            running.set(running.get() - 1);
+            answer(&asked)
+        };
+        let mut limits = ServeLimits::default();
+        limits.running_max = 3;
+        let (input, listener) = (asked.as_bytes(), Listening::default());
+        let served = serve(input, sink(), limits, listener, work);
+        served.await.unwrap();
+        assert_eq!(most.get(), 3);
     });
 }
 
