@@ -101,8 +101,14 @@ fn the_last_request_waits_for_all_that_is_being_done() {
         let gate = &Semaphore::new(0);
         let work = async |asked: (CallId, Request)| {
             match asked.0 {
-                // The first one waits for the second one, and close for both.
-                1 => drop(gate.acquire().await.unwrap()),
+                // The first one waits for the second one, and close for both: it was read long
+                // before the first one is done.
+                1 => {
+                    drop(gate.acquire().await.unwrap());
+                    for _ in 0..20 {
+                        yield_now().await;
+                    }
+                }
                 2 => gate.add_permits(1),
                 _ => {}
             }
