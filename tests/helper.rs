@@ -12,6 +12,8 @@ mod crashes;
 #[cfg(feature = "store")]
 #[path = "helper/gocache.rs"]
 mod gocache;
+#[path = "helper/gocache_checks.rs"]
+mod gocache_checks;
 #[cfg(feature = "store")]
 #[path = "helper/golang.rs"]
 mod golang;
@@ -20,6 +22,8 @@ mod handshake;
 #[cfg(feature = "store")]
 #[path = "../benches/examples/program.rs"]
 mod program;
+#[path = "helper/readings.rs"]
+mod readings;
 #[path = "helper/script.rs"]
 mod script;
 #[path = "helper/serving.rs"]

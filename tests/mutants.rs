@@ -45,6 +45,7 @@ fn every_mutant_is_found_by_a_test_that_is_there() {
     for mutant in mutants() {
         let (tests, test) = match mutant.found_by {
             Finder::Lib(file, test) => (read(&format!("src/tree/tests/{file}.rs")), test),
+            Finder::Unit(file, test) => (read(&format!("src/{file}_tests.rs")), test),
             Finder::Test(file, test) => (read(&format!("tests/{file}.rs")), test),
             Finder::Schedules(test) => (read_all("tests/schedules"), test),
             Finder::Nobody(why) => {

@@ -122,7 +122,7 @@ fn every_rule_is_tested_or_said_to_be_missing() {
 
 /// Every Rust file we wrote.
 fn rust() -> Vec<Source> {
-    let folders = ["src", "tests", "examples", "benches"];
+    let folders = ["src", "tests", "examples", "benches", "fuzz/fuzz_targets"];
     folders
         .iter()
         .flat_map(|folder| Source::all(folder, ".rs"))

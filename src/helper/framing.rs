@@ -42,8 +42,8 @@ pub enum FrameError {
     },
 }
 
-/// The longest header.
-const HEADER_MAX: usize = 4096;
+/// The longest header, with the empty line behind it.
+pub(super) const HEADER_MAX: usize = 4096;
 
 impl Framing {
     /// Puts a frame around a message.
@@ -133,11 +133,13 @@ impl Frames {
             if std::mem::replace(&mut self.passing, Passing::Nothing) == Passing::Line {
                 continue;
             }
-            let line = line.slice(..trimmed(&line[..line.len() - 1]));
-            if line.len() > self.length_max {
+            let line = line.slice(..line.len() - 1);
+            let length = line.strip_suffix(b"\r").unwrap_or(&line).len();
+            if length > self.length_max {
                 let max = self.length_max;
                 return Some(Err(FrameError::TooLong { max }));
             }
+            let line = line.slice(..line.trim_ascii_end().len());
             if !line.is_empty() {
                 return Some(Ok(line));
             }
@@ -159,11 +161,13 @@ impl Frames {
     }
 
     fn measured(&mut self, stream: &mut BytesMut) -> Option<Framed> {
-        let Some(end) = stream.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return (stream.len() > HEADER_MAX).then(|| self.broken(stream));
+        // A header that is longer is broken, wherever it ends.
+        let searched = &stream[..stream.len().min(HEADER_MAX)];
+        let Some(end) = searched.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return (searched.len() == HEADER_MAX).then(|| self.broken(stream, HEADER_MAX));
         };
         let Some(length) = content_length(&stream[..end]) else {
-            return Some(self.broken(stream));
+            return Some(self.broken(stream, end));
         };
         if length > self.length_max {
             stream.advance(end + 4);
@@ -179,8 +183,8 @@ impl Frames {
         Some(Ok(stream.split_to(length).freeze()))
     }
 
-    fn broken(&mut self, stream: &mut BytesMut) -> Framed {
-        let header = excerpt(stream);
+    fn broken(&mut self, stream: &mut BytesMut, header: usize) -> Framed {
+        let header = excerpt(&stream[..header]);
         self.passing = Passing::Everything;
         stream.clear();
         Err(FrameError::Header { header })
@@ -205,11 +209,6 @@ impl Decoder for Frames {
         self.searched = 0;
         Ok(is_torn.then_some(Err(FrameError::Torn { bytes })))
     }
-}
-
-/// The length without white space at the end.
-fn trimmed(line: &[u8]) -> usize {
-    line.trim_ascii_end().len()
 }
 
 fn content_length(header: &[u8]) -> Option<usize> {

@@ -3,23 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-
-/// What comes out of a stream that arrives in pieces of this size.
-fn cut(framing: Framing, length_max: usize, stream: &[u8], piece: usize) -> Vec<Framed> {
-    let mut frames = Frames::new(framing, length_max);
-    let (mut buffer, mut found) = (BytesMut::new(), Vec::new());
-    for piece in stream.chunks(piece) {
-        buffer.extend_from_slice(piece);
-        while let Some(framed) = frames.decode(&mut buffer).unwrap() {
-            found.push(framed);
-        }
-        assert!(buffer.len() <= length_max + HEADER_MAX + piece.len() + 4);
-    }
-    while let Some(framed) = frames.decode_eof(&mut buffer).unwrap() {
-        found.push(framed);
-    }
-    found
-}
+use crate::helper::framing_checks::{Framed, check, cut};
 
 fn good(text: &str) -> Framed {
     Ok(Bytes::copy_from_slice(text.as_bytes()))
@@ -32,7 +16,7 @@ fn lines_are_messages_and_empty_lines_are_none() {
     // D2: CRLF, many in a read, a byte in a read.
     let stream = b"one\n\ntwo\r\n\r\n \nthree\n";
     for piece in 1..=stream.len() {
-        let found = cut(Framing::Lines, 10, stream, piece);
+        let found = cut(Framing::Lines, 10, stream, &[piece]);
         assert_eq!(found, ["one", "two", "three"].map(good));
     }
 }
@@ -43,11 +27,11 @@ fn a_line_that_is_too_long_is_told_once_and_passed_over() {
     let stream = format!("one\n{}\ntwo\n", "x".repeat(1000));
     let long = || Err(FrameError::TooLong { max: 10 });
     for piece in [1, 3, 64, 5000] {
-        let found = cut(Framing::Lines, 10, stream.as_bytes(), piece);
+        let found = cut(Framing::Lines, 10, stream.as_bytes(), &[piece]);
         assert_eq!(found, [good("one"), long(), good("two")]);
     }
     assert_eq!(
-        cut(Framing::Lines, 3, b"one\r\nfour\n", 1),
+        cut(Framing::Lines, 3, b"one\r\nfour\n", &[1]),
         [good("one"), Err(FrameError::TooLong { max: 3 })]
     );
 }
@@ -62,7 +46,7 @@ fn a_stream_that_ends_within_a_message_says_so() {
             b"Content-Length: 3\r\n\r\none\xff\xfe",
         ),
     ] {
-        let found = cut(framing, 10, stream, 1);
+        let found = cut(framing, 10, stream, &[1]);
         assert_eq!(found, [good("one"), Err(FrameError::Torn { bytes: 2 })]);
     }
 }
@@ -72,13 +56,13 @@ fn a_header_without_a_length_breaks_the_stream() {
     // Nobody knows where the next message begins.
     for header in ["Content-Length: x", "Length: 3", "content-length"] {
         let stream = format!("{header}\r\n\r\none");
-        let found = cut(Framing::ContentLength, 10, stream.as_bytes(), 100);
+        let found = cut(Framing::ContentLength, 10, stream.as_bytes(), &[100]);
         assert!(
             matches!(&found[..], [Err(FrameError::Header { .. })]),
             "{found:?}"
         );
     }
-    let endless = cut(Framing::ContentLength, 10, &[b'x'; 10_000], 1000);
+    let endless = cut(Framing::ContentLength, 10, &[b'x'; 10_000], &[1000]);
     assert!(
         matches!(&endless[..], [Err(FrameError::Header { .. })]),
         "{endless:?}"
@@ -93,7 +77,7 @@ fn a_measured_message_that_is_too_long_is_passed_over() {
         "x".repeat(11)
     );
     for piece in [1, 7, 1000] {
-        let found = cut(Framing::ContentLength, 10, stream.as_bytes(), piece);
+        let found = cut(Framing::ContentLength, 10, stream.as_bytes(), &[piece]);
         assert_eq!(found, [Err(FrameError::TooLong { max: 10 }), good("ok")]);
     }
 }
@@ -108,20 +92,24 @@ proptest! {
         for framing in BOTH {
             let frames = messages.iter().map(|text| framing.frame(text.clone().into_bytes()));
             let stream: Vec<u8> = frames.flatten().collect();
-            let found = cut(framing, 40, &stream, piece);
+            let found = cut(framing, 40, &stream, &[piece]);
             let sent: Vec<_> = messages.iter().map(|text| good(text)).collect();
             prop_assert_eq!(found, sent);
         }
     }
 
     #[test]
-    fn any_bytes_are_read_to_their_end_in_bounded_memory(
-        bytes in prop::collection::vec(any::<u8>(), 0..2000),
-        piece in 1_usize..100,
+    fn any_stream_is_read_to_its_end_in_pieces_of_any_size_in_bounded_memory(
+        stream in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..2000),
+            // Ends of lines and headers in all places.
+            "([a-z]{0,20}|[ \r\n]|Content-Length: ?[0-9]{1,2}|\r\n\r\n){0,100}"
+                .prop_map(String::into_bytes),
+        ],
+        length_max in 0_usize..64,
+        sizes in prop::collection::vec(any::<u8>(), 0..10),
     ) {
-        // D1. The bound is checked where the pieces are fed.
-        for framing in BOTH {
-            cut(framing, 16, &bytes, piece);
-        }
+        // D1, D2. Lines and measured messages alike.
+        check(length_max, &stream, &sizes);
     }
 }

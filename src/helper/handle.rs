@@ -273,7 +273,7 @@ impl<P: Protocol> Helper<P> {
     /// - When the node is asked to stop, the program is closed in order. The
     ///   [grace](Configured::grace) is what that may take.
     /// - What it writes to standard error is told to `tracing`, as `INFO` of the target
-    ///   `perennial::helper` with the node's path.
+    ///   `perennial::process` with the node's path.
     pub fn runnable(
         self,
     ) -> Configured<impl Fn(Context) -> BoxFuture<'static, Exit> + Send + Sync + 'static> {

@@ -16,6 +16,8 @@
 mod calls;
 mod error;
 mod framing;
+#[cfg(test)]
+mod framing_checks;
 pub mod gocache;
 mod handle;
 mod node;

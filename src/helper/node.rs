@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Context;
-use crate::process::{Heard, Lines, Output, Process, Source, StartError, Stdin};
+use crate::process::{Output, Process, StartError, Stdin};
 
 use super::error::{CallError, CrashCause, RunHelperError};
 use super::handle::{Inner, State};
@@ -42,7 +42,7 @@ pub(super) async fn run<P: Protocol>(
                 Err(error) => Err(refuse(context, error)),
             }
         },
-        tell_lines(context, lines),
+        lines.tell(context),
     );
     ran
 }
@@ -107,21 +107,4 @@ fn refuse(context: &Context, error: StartError) -> RunHelperError {
         context.give_up();
     }
     error.into()
-}
-
-/// Tells what the program writes to standard error, until that is at its end.
-async fn tell_lines(context: &Context, mut lines: Lines) {
-    let path = context.path();
-    while let Some(heard) = lines.next().await {
-        match heard {
-            Heard::Line(line) if line.source == Source::Stderr => {
-                let (was_cut, text) = (line.was_cut, line.text);
-                tracing::info!(target: "perennial::helper", %path, was_cut, "{text}");
-            }
-            Heard::Line(_) => {}
-            Heard::Missed(lines) => {
-                tracing::warn!(target: "perennial::helper", %path, "{lines} lines were lost");
-            }
-        }
-    }
 }

@@ -11,7 +11,7 @@ use super::created::Created;
 use super::error::{RunProgramError, StartError};
 use super::exit::ExitStatus;
 use super::handle::Process;
-use super::output::{Heard, Line, Lines, Source};
+use super::output::{Lines, TARGET};
 use super::ready;
 use super::spawn;
 
@@ -101,7 +101,7 @@ async fn run(context: &Context, command: Arc<Command>) -> Result<(), RunProgramE
     let process = Kill(process);
     let (ran, ()) = tokio::join!(
         serve(context, &command, &process.0, heard),
-        tell_lines(context, told),
+        told.tell(context),
     );
     ran
 }
@@ -158,31 +158,6 @@ fn judge(command: &Command, process: &Process, exit: ExitStatus) -> Result<(), R
         exit,
         last_words: words.map_or_else(String::new, |words| format!(": {words}")),
     })
-}
-
-const TARGET: &str = "perennial::process";
-
-/// Tells what the program writes, until its outputs are at their end.
-async fn tell_lines(context: &Context, mut lines: Lines) {
-    let path = context.path();
-    while let Some(heard) = lines.next().await {
-        match heard {
-            Heard::Line(Line {
-                source,
-                text,
-                was_cut,
-            }) => {
-                let source = match source {
-                    Source::Stdout => "stdout",
-                    Source::Stderr => "stderr",
-                };
-                tracing::info!(target: TARGET, %path, source, was_cut, "{text}");
-            }
-            Heard::Missed(lines) => {
-                tracing::warn!(target: TARGET, %path, "{lines} lines were lost");
-            }
-        }
-    }
 }
 
 /// Kills the program when the incarnation is aborted, whoever else has a handle.

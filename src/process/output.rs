@@ -11,6 +11,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
+use crate::Context;
+
+pub(super) const TARGET: &str = "perennial::process";
+
 /// Which of a program's outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -75,6 +79,35 @@ impl Lines {
             Ok(line) => Some(Heard::Line(line)),
             Err(broadcast::error::RecvError::Lagged(lines)) => Some(Heard::Missed(lines)),
             Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+
+    /// Tells `tracing` what the program writes, as `INFO` of the target `perennial::process` with
+    /// the node's path, until the outputs have ended. A [`Command`](super::Command) that is a node
+    /// does this by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: what was not told is dropped.
+    pub async fn tell(mut self, context: &Context) {
+        let path = context.path();
+        while let Some(heard) = self.next().await {
+            match heard {
+                Heard::Line(Line {
+                    source,
+                    text,
+                    was_cut,
+                }) => {
+                    let source = match source {
+                        Source::Stdout => "stdout",
+                        Source::Stderr => "stderr",
+                    };
+                    tracing::info!(target: TARGET, %path, source, was_cut, "{text}");
+                }
+                Heard::Missed(lines) => {
+                    tracing::warn!(target: TARGET, %path, "{lines} lines were lost");
+                }
+            }
         }
     }
 }

@@ -198,6 +198,21 @@ fn calls_that_find_no_room_are_refused() {
 }
 
 #[test]
+fn calls_that_were_given_up_take_no_room() {
+    // Bounded memory, without harm to those who come later.
+    alone(async || {
+        let stage = stage_with(&["mute"], |builder| builder.waiting_max(3));
+        for _ in 0..10 {
+            let soon = Duration::from_millis(1);
+            let given_up = stage.helper.call_within(Ask("echo", ""), soon).await;
+            let is_late = matches!(given_up, Err(CallError::Timeout { .. }));
+            assert!(is_late, "{given_up:?}");
+        }
+        stage.tree.stop().await.unwrap();
+    });
+}
+
+#[test]
 fn helper_49_a_flood_of_standard_error_holds_nothing_up() {
     // No deadlock, and the tail is kept.
     alone(async || {

@@ -90,6 +90,40 @@ fn helper_42_a_program_that_ignores_the_end_of_its_input_goes_by_the_ladder() {
 }
 
 #[test]
+fn a_close_refuses_what_was_not_sent() {
+    // Who waits is told at once; the program has not even said hello.
+    alone(async || {
+        let stage = stage(&["late"]);
+        let waits = stage.ask("echo", "");
+        let (waits, report) = tokio::join!(waits, stage.helper.close());
+        assert!(matches!(waits, Err(CallError::Closed)), "{waits:?}");
+        let report = report.unwrap();
+        assert!(report.is_clean(), "{report}");
+        drop(stage.tree.stop().await);
+    });
+}
+
+#[test]
+fn a_program_that_crashes_as_it_is_closed_is_not_started_again() {
+    // Only to be closed. The report tells of the crash.
+    alone(async || {
+        let stage = stage(&[]);
+        let dies = stage.ask("exit later", "");
+        let close = async {
+            // It was sent after the other one.
+            stage.ask("echo", "").await.unwrap();
+            stage.helper.close().await.unwrap()
+        };
+        let (dies, report) = tokio::join!(dies, close);
+        dies.unwrap_err();
+        assert_eq!(report.answer, CloseAnswer::Ended, "{report}");
+        assert_eq!(report.gone.exit.code(), Some(5), "{report}");
+        assert_eq!(report.unanswered, 1);
+        drop(stage.tree.stop().await);
+    });
+}
+
+#[test]
 fn helper_45_all_who_close_get_one_report() {
     // Idempotent and shared.
     alone(async || {

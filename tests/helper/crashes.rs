@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use perennial::helper::CallError;
+use perennial::helper::{CallError, Delivered};
 
 use crate::common::alone;
 use crate::script::{Ask, stage, stage_with};
@@ -87,6 +87,42 @@ fn helper_33_an_idempotent_call_is_made_again_and_answered_once() {
 }
 
 #[test]
+fn calls_that_are_made_again_keep_their_order() {
+    // And go before those that were not sent: the order is that of the callers.
+    alone(async || {
+        let stage = stage(&[]);
+        stage.ask("echo", "").await.unwrap();
+        let held = join_all(["a", "b", "c"].map(|text| stage.ask("hold", text)));
+        let crash = async {
+            while stage.ask("count", "").await.unwrap() != "3" {}
+            crashed(stage.ask("exit", "").await);
+            while stage.ask("count", "").await.unwrap() != "3" {}
+            assert_eq!(stage.ask("texts", "").await.unwrap(), "a b c");
+            stage.ask("release", "").await.unwrap();
+        };
+        let (held, ()) = tokio::join!(held, crash);
+        assert!(held.into_iter().all(|answer| answer.unwrap() == "released"));
+        stage.tree.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_number_is_not_used_again_by_another_incarnation() {
+    // L10. What is said late of an earlier call is never taken for a later one.
+    alone(async || {
+        let stage = stage(&[]);
+        let number = async || {
+            let answer = stage.ask("number", "").await.unwrap();
+            answer.parse::<u64>().unwrap()
+        };
+        let before = number().await;
+        crashed(stage.ask("exit", "").await);
+        assert!(number().await > before + 1);
+        stage.tree.stop().await.unwrap();
+    });
+}
+
+#[test]
 fn helper_34_a_poisonous_request_is_not_made_for_ever() {
     // A budget for each call, so that one cannot eat up that of the node.
     alone(async || {
@@ -123,8 +159,12 @@ fn helper_29_a_program_that_reads_nothing_has_stalled() {
         assert_eq!(stage.ask("deaf", "").await.unwrap(), "deaf");
         static LONG: [u8; 200_000] = [b'x'; 200_000];
         let long = std::str::from_utf8(&LONG).unwrap();
-        let (crash, _) = crashed(stage.ask("echo", long).await);
+        let stalled = stage.ask("echo", long).await;
+        let (crash, _) = crashed(stalled.clone());
         assert!(crash.starts_with("it read nothing for 200ms"), "{crash}");
+        let in_part = matches!(stalled, Err(CallError::Crashed { delivered, .. })
+            if delivered == Delivered::InPart);
+        assert!(in_part, "{stalled:?}");
         assert_eq!(stage.ask("echo", "fine").await.unwrap(), "fine");
         stage.tree.stop().await.unwrap();
     });
@@ -195,10 +235,11 @@ fn n_calls_in_flight_have_n_ends_whenever_it_dies() {
                 false => stage.ask("echo", "x"),
             });
             let ends = join_all(calls).await;
-            assert_eq!(ends.len(), 32);
             crashed(ends[dies_at].clone());
             let answered = ends.iter().filter(|end| end.is_ok()).count();
             assert!(answered >= dies_at, "{answered} of 32");
+            let is_crash = |end: &&Result<_, _>| matches!(end, Err(CallError::Crashed { .. }));
+            assert_eq!(answered + ends.iter().filter(is_crash).count(), 32);
         }
         stage.tree.stop().await.unwrap();
     });

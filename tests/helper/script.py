@@ -13,7 +13,7 @@ import threading
 import time
 
 hello, closing = (sys.argv[1:] + ["ok", "ok"])[:2]
-held = []
+held, texts = [], []
 
 
 def say(**message):
@@ -67,6 +67,7 @@ for line in sys.stdin:
         say(id=id, error=text)
     elif do == "hold":
         held.append(id)
+        texts.append(text)
         if text:
             say(note="holds")
     elif do == "release":
@@ -76,6 +77,12 @@ for line in sys.stdin:
         say(id=id, text="")
     elif do == "later":
         threading.Timer(0.2, say, kwargs={"id": id, "text": "late"}).start()
+    elif do == "exit later":
+        threading.Timer(0.2, os._exit, args=[5]).start()
+    elif do == "number":
+        say(id=id, text=str(id))
+    elif do == "texts":
+        say(id=id, text=" ".join(texts))
     elif do == "count":
         say(id=id, text=str(len(held)))
     elif do == "words":

@@ -1,11 +1,13 @@
 //! The side of the helper: programs that are asked.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 use perennial::helper::gocache::{Listening, Request, Response};
 use perennial::helper::{CallId, Listener, ServeError, ServeLimits, serve};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, sink};
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 
 use crate::common::alone;
 
@@ -99,8 +101,14 @@ fn the_last_request_waits_for_all_that_is_being_done() {
         let gate = &Semaphore::new(0);
         let work = async |asked: (CallId, Request)| {
             match asked.0 {
-                // The first one waits for the second one, and close for both.
-                1 => drop(gate.acquire().await.unwrap()),
+                // The first one waits for the second one, and close for both: it was read long
+                // before the first one is done.
+                1 => {
+                    drop(gate.acquire().await.unwrap());
+                    for _ in 0..20 {
+                        yield_now().await;
+                    }
+                }
                 2 => gate.add_permits(1),
                 _ => {}
             }
@@ -110,6 +118,31 @@ fn the_last_request_waits_for_all_that_is_being_done() {
         served.unwrap();
         let ids: Vec<_> = said.lines().skip(1).map(|line| &line[..7]).collect();
         assert_eq!(ids, ["{\"ID\":2", "{\"ID\":1", "{\"ID\":3"]);
+    });
+}
+
+#[test]
+fn no_more_is_worked_on_at_a_time_than_may_be() {
+    // Bounded memory: what is not read waits in the pipe.
+    alone(async || {
+        let get = |id| format!("{{\"ID\":{id},\"Command\":\"get\",\"ActionID\":\"AQ==\"}}\n");
+        let asked: String = (1..=9).map(get).collect();
+        let (running, most) = (&Cell::new(0), &Cell::new(0));
+        let work = async |asked: (CallId, Request)| {
+            running.set(running.get() + 1);
+            most.set(most.get().max(running.get()));
+            for _ in 0..20 {
+                yield_now().await;
+            }
+            running.set(running.get() - 1);
+            answer(&asked)
+        };
+        let mut limits = ServeLimits::default();
+        limits.running_max = 3;
+        let (input, listener) = (asked.as_bytes(), Listening::default());
+        let served = serve(input, sink(), limits, listener, work);
+        served.await.unwrap();
+        assert_eq!(most.get(), 3);
     });
 }
 

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use list::{Finder, Mutant, mutants};
 
 /// What a copy of the crate needs to be tested.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     ".ci",
     "Cargo.lock",
     "Cargo.toml",
@@ -25,6 +25,7 @@ const PARTS: [&str; 9] = [
     "benches",
     "docs",
     "examples",
+    "fuzz/fuzz_targets",
     "src",
     "tests",
 ];
@@ -103,6 +104,10 @@ impl Copy {
             Finder::Lib(file, test) => {
                 let test = format!("tree::tests::{file}::{test}");
                 (self.fails(&["--lib"], &test)?, test)
+            }
+            Finder::Unit(file, test) => {
+                let path = format!("{}::tests::{test}", file.replace('/', "::"));
+                (self.fails(&["--lib"], &path)?, path)
             }
             Finder::Test(file, test) => {
                 let by = format!("{test} in tests/{file}.rs");

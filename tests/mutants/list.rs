@@ -16,6 +16,8 @@ pub(crate) struct Mutant {
 pub(crate) enum Finder {
     /// A unit test of the core, in a file of `src/tree/tests/`.
     Lib(&'static str, &'static str),
+    /// A unit test of another file of `src/`, in `FILE_tests.rs` beside it.
+    Unit(&'static str, &'static str),
     /// A test in a file of `tests/`, or of a folder there.
     Test(&'static str, &'static str),
     /// A race under `tests/schedules/`, by `.ci/schedules`.
@@ -28,6 +30,8 @@ use Finder::{Lib, Nobody, Schedules, Test};
 
 #[path = "company.rs"]
 mod company;
+#[path = "helper.rs"]
+mod helper;
 #[path = "policies.rs"]
 mod policies;
 #[path = "pools.rs"]
@@ -44,6 +48,7 @@ pub(crate) fn mutants() -> impl Iterator<Item = &'static Mutant> {
     let others = [
         policies::POLICIES,
         company::COMPANY,
+        helper::HELPER,
         pools::POOLS,
         process::PROCESS,
         resources::RESOURCES,
