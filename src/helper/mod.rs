@@ -13,6 +13,7 @@
 //! A program of ours can be a helper, too: [`serve`] is the other side. [`gocache`] is the protocol
 //! of Go's build cache.
 
+mod body;
 mod calls;
 mod error;
 mod framing;
@@ -24,6 +25,7 @@ mod report;
 mod serve;
 mod session;
 
+pub use self::body::{Body, BodyError};
 pub use self::error::{CallError, Crash, CrashCause, Delivered, RunHelperError};
 pub use self::framing::{FrameError, Framing};
 pub use self::handle::{Builder, Helper};

@@ -127,7 +127,7 @@ fn a_program_that_is_missing_is_not_tried_again() {
             .call(crate::script::Ask("echo", ""))
             .await
             .unwrap_err();
-        assert_eq!(error.to_string(), "the helper is down");
+        assert_eq!(error.to_string(), "no-such-program is down");
         drop(tree.stop().await);
     });
 }
