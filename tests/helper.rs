@@ -26,3 +26,6 @@ mod program;
 mod script;
 #[path = "helper/serving.rs"]
 mod serving;
+#[cfg(feature = "store")]
+#[path = "helper/showing.rs"]
+mod showing;

@@ -204,7 +204,10 @@ impl fmt::Display for Crash {
             last_words,
             ..
         } = self;
-        write!(f, "{cause}, {exit}")?;
+        match cause {
+            CrashCause::Ended => write!(f, "{exit}")?,
+            cause => write!(f, "{cause}, {exit}")?,
+        }
         if !last_words.is_empty() {
             write!(f, ": {last_words}")?;
         }

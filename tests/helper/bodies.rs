@@ -50,10 +50,12 @@ impl Protocol for Parcels {
 
     fn read(&self, message: &[u8]) -> Result<Message<usize>, ProtocolError> {
         let text = String::from_utf8_lossy(message);
-        let numbers = text.split_once(' ').unwrap();
+        let malformed = || ProtocolError::malformed(message, "two numbers");
+        let (id, length) = text.split_once(' ').ok_or_else(malformed)?;
+        let length = length.parse().map_err(|_| malformed())?;
         Ok(Message::Answer {
-            id: numbers.0.parse().unwrap(),
-            result: Ok(numbers.1.parse().unwrap()),
+            id: id.parse().map_err(|_| malformed())?,
+            result: Ok(length),
         })
     }
 }

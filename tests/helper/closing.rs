@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use perennial::helper::{CallError, CloseAnswer};
-use perennial::process::Signal;
-use perennial::{Down, State};
+use perennial::helper::{CallError, CloseAnswer, Helper};
+use perennial::process::{Command, Ladder, Rung, Signal};
+use perennial::{Context, Down, RunError, State, Supervisor};
 
 use crate::common::alone;
-use crate::script::{Ask, stage, stage_with};
+use crate::script::{Ask, Script, stage, stage_with};
 
 #[test]
 fn helper_38_a_close_waits_for_the_answers_and_ends_in_order() {
@@ -159,4 +159,45 @@ fn a_node_that_is_ordered_down_leaves_calls_no_hope() {
         assert!(matches!(error, CallError::Down { .. }), "{error}");
         drop(stage.tree.stop().await);
     });
+}
+
+#[test]
+fn each_rung_is_taken_only_if_the_one_before_it_did_not_do() {
+    // D9: the end of the input, SIGTERM, SIGKILL.
+    const HELLO: &str = "echo '{\"can\":[\"hold\"]}'";
+    let term = Rung::Signal(Signal::TERM);
+    for (script, rungs) in [
+        ("exec cat", &[Rung::CloseStdin][..]),
+        ("exec sleep 100", &[Rung::CloseStdin, term]),
+        (
+            "trap '' TERM; while :; do sleep 0.05; done",
+            &[Rung::CloseStdin, term, Rung::Kill],
+        ),
+    ] {
+        alone(async || {
+            let time = match rungs {
+                // What does not end by itself need not be waited for.
+                [.., Rung::Kill] => Duration::from_millis(20),
+                _ => Duration::from_millis(500),
+            };
+            let ladder = Ladder::new().close_stdin(time).signal(Signal::TERM, time);
+            let command = Command::new("sh").args(["-c", &format!("{HELLO}; {script}")]);
+            let helper = Helper::new(command.ladder(ladder), Script);
+            let declared = helper.clone();
+            let tree = Supervisor::new(move |ctx: Context| {
+                let helper = declared.clone();
+                async move {
+                    ctx.run("helper", helper)?;
+                    ctx.done();
+                    Ok::<(), RunError>(())
+                }
+            })
+            .start();
+            helper.capabilities().await.unwrap();
+            let report = helper.close().await.unwrap();
+            let taken: Vec<_> = report.gone.rungs.iter().map(|taken| taken.rung).collect();
+            assert_eq!(taken, rungs, "{report}");
+            drop(tree.stop().await);
+        });
+    }
 }

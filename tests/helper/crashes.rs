@@ -1,6 +1,6 @@
 //! Programs that crash, and what becomes of the calls.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use perennial::helper::CallError;
@@ -30,7 +30,7 @@ fn helper_30_all_calls_in_flight_fail_and_the_next_one_waits_for_the_next_incarn
         ]);
         let calls = calls.await;
         let (crash, tries) = crashed(calls[1].clone());
-        assert_eq!(crash, "it ended, exited with code 5: dying of hunger");
+        assert_eq!(crash, "exited with code 5: dying of hunger");
         assert_eq!(tries, 1);
         assert_eq!(stage.ask("echo", "fine").await.unwrap(), "fine");
         stage.tree.stop().await.unwrap();
@@ -200,6 +200,27 @@ fn n_calls_in_flight_have_n_ends_whenever_it_dies() {
             let answered = ends.iter().filter(|end| end.is_ok()).count();
             assert!(answered >= dies_at, "{answered} of 32");
         }
+        stage.tree.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_call_to_a_program_that_reads_nothing_ends_in_its_time() {
+    // D6: at most 10 ms late, but for what the machine is late itself; so the best of some counts.
+    alone(async || {
+        let stage = stage(&[]);
+        assert_eq!(stage.ask("deaf", "").await.unwrap(), "deaf");
+        static LONG: [u8; 200_000] = [b'x'; 200_000];
+        let long = Ask("echo", std::str::from_utf8(&LONG).unwrap());
+        let within = Duration::from_millis(20);
+        let mut late = Duration::MAX;
+        for _ in 0..10 {
+            let begun = Instant::now();
+            let error = stage.helper.call_within(long, within).await.unwrap_err();
+            assert!(matches!(error, CallError::Timeout { .. }), "{error}");
+            late = late.min(begun.elapsed() - within);
+        }
+        assert!(late <= Duration::from_millis(10), "{late:?}");
         stage.tree.stop().await.unwrap();
     });
 }
