@@ -226,7 +226,7 @@ fn helper_28_small_calls_wait_for_the_body_before_them_and_no_longer() {
                 std::future::pending::<()>().await;
             } => unreachable!("it never ends"),
             small = small => assert!(small.into_iter().all(|miss| miss.unwrap().is_none())),
-            _ = cache.put(b"second", &output, body.clone()) => panic!("it was behind the small ones"),
+            _ = cache.put(b"second", &output, body.clone()) => panic!("it was behind them"),
         }
         drop(tree.stop().await);
     });

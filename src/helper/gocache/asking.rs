@@ -43,14 +43,21 @@ pub struct Commands {
 /// # Examples
 ///
 /// ```no_run
+/// use std::time::Duration;
 /// use perennial::Context;
-/// use perennial::helper::gocache::GoCache;
+/// use perennial::helper::Helper;
+/// use perennial::helper::gocache::{Asking, GoCache};
 /// use perennial::process::Command;
 ///
 /// # async fn root(ctx: Context) -> anyhow::Result<()> {
 /// let cache = GoCache::new(Command::new("gocache").args(["serve", "--dir", "/tmp/cache"]));
 /// ctx.run("cache", cache.helper().clone())?;
 /// let hit = cache.get(b"compile main.go").await?;
+///
+/// // Large bodies take their time.
+/// let patient = Helper::builder(Command::new("gocache"), Asking::default());
+/// let patient = GoCache::from(patient.call_timeout(Duration::from_secs(600)).build());
+/// # drop((hit, patient));
 /// # Ok(())
 /// # }
 /// ```
@@ -121,12 +128,10 @@ pub enum CacheError {
 }
 
 impl GoCache {
-    /// A cache with the default limits, of which none is for bodies.
+    /// A cache with the default limits, of which none is for the length of a body: a put has a
+    /// minute, as any call. A cache with others is made from its [`Helper`].
     pub fn new(command: Command) -> Self {
-        Self {
-            helper: Helper::new(command, Asking),
-            files: Arc::default(),
-        }
+        Helper::new(command, Asking).into()
     }
 
     /// The helper that it is: to be declared as a node, once, and closed.
@@ -238,6 +243,14 @@ impl GoCache {
         let named = Named { path, size };
         self.files.lock().insert(output.to_owned(), named);
         Ok(())
+    }
+}
+
+impl From<Helper<Asking>> for GoCache {
+    /// A cache with the limits of this helper.
+    fn from(helper: Helper<Asking>) -> Self {
+        let files = Arc::default();
+        Self { helper, files }
     }
 }
 

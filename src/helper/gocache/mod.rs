@@ -22,8 +22,8 @@ pub use self::asking::{Asking, CacheError, Commands, Entry, GoCache};
 pub use self::content::{Content, SpoolError};
 pub use self::listening::Listening;
 
-/// What is asked of a cache. A body is [`Content`] on the side that asks, and bytes in memory on the
-/// other.
+/// What is asked of a cache. A body is [`Content`] on the side that asks, and bytes in memory on
+/// the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request<B = Bytes> {
