@@ -208,7 +208,11 @@ fn n_calls_in_flight_have_n_ends_whenever_it_dies() {
 fn a_call_to_a_program_that_reads_nothing_ends_in_its_time() {
     // D6: at most 10 ms late, but for what the machine is late itself; so the best of some counts.
     alone(async || {
-        let stage = stage(&[]);
+        // A close of it would wait for nothing.
+        let soon = Duration::from_millis(50);
+        let stage = stage_with(&[], |builder| {
+            builder.drain_timeout(soon).close_timeout(soon)
+        });
         assert_eq!(stage.ask("deaf", "").await.unwrap(), "deaf");
         static LONG: [u8; 200_000] = [b'x'; 200_000];
         let long = Ask("echo", std::str::from_utf8(&LONG).unwrap());
