@@ -1,5 +1,7 @@
 //! Helpers: a script that does as it is told, also what no helper should do.
 
+#[path = "helper/bodies.rs"]
+mod bodies;
 #[path = "helper/calls.rs"]
 mod calls;
 #[path = "helper/closing.rs"]
@@ -28,3 +30,6 @@ mod readings;
 mod script;
 #[path = "helper/serving.rs"]
 mod serving;
+#[cfg(feature = "store")]
+#[path = "helper/showing.rs"]
+mod showing;

@@ -11,6 +11,7 @@
 
 mod args;
 mod cache;
+mod waiting;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -69,14 +70,18 @@ async fn run(verb: Verb) -> anyhow::Result<()> {
             ))
         }
         Verb::Prune { place } => {
-            let pruned = open(&place).await?.prune().await?;
+            let store = open(&place).await?;
+            let spinner = waiting::spinner("making room");
+            let pruned = store.prune().await?;
+            drop(spinner);
             say(format_args!(
                 "{} removed, {} bytes; {} bytes are left",
                 pruned.removed, pruned.bytes_removed, pruned.bytes_left
             ))
         }
         Verb::Verify { place } => {
-            let verified = open(&place).await?.verify().await?;
+            let store = open(&place).await?;
+            let verified = store.verify_with(waiting::bar()).await?;
             let removed = verified.blobs_removed.len() + verified.actions_removed.len();
             say(format_args!(
                 "{} outputs and {} actions are sound, {removed} were corrupt and are removed",

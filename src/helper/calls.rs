@@ -30,6 +30,8 @@ pub(super) struct Answer<P: Protocol> {
 /// Calls that were not sent, the oldest first, and those that nobody waits for any more. They
 /// outlive the incarnations of the node.
 pub(super) struct Queue<P: Protocol> {
+    /// Whose calls they are.
+    helper: Arc<str>,
     waiting: Mutex<VecDeque<Call<P>>>,
     given_up: Mutex<Vec<CallId>>,
     has_call: Notify,
@@ -72,8 +74,9 @@ impl<P: Protocol> Call<P> {
 }
 
 impl<P: Protocol> Queue<P> {
-    pub(super) fn new(length_max: usize) -> Self {
+    pub(super) fn new(helper: Arc<str>, length_max: usize) -> Self {
         Self {
+            helper,
             waiting: Mutex::default(),
             given_up: Mutex::default(),
             has_call: Notify::new(),
@@ -91,8 +94,8 @@ impl<P: Protocol> Queue<P> {
             waiting.retain(Call::is_wanted);
         }
         if waiting.len() >= self.length_max {
-            let waiting = waiting.len();
-            return Err(CallError::Full { waiting });
+            let (helper, waiting) = (self.helper.clone(), waiting.len());
+            return Err(CallError::Full { helper, waiting });
         }
         waiting.push_back(Call {
             request,
@@ -156,7 +159,10 @@ impl<P: Protocol> Answer<P> {
     pub(super) async fn wait(&mut self) -> Result<P::Response, CallError> {
         let answer = (&mut self.reply).await;
         // Every call is ended; were one lost, that would be as good as a helper that is gone.
-        answer.unwrap_or(Err(CallError::Closed))
+        answer.unwrap_or_else(|_| {
+            let helper = self.queue.helper.clone();
+            Err(CallError::Closed { helper })
+        })
     }
 }
 
@@ -223,8 +229,19 @@ impl<P: Protocol> InFlight<P> {
         let Some(sent) = self.calls.remove(&id) else {
             return false;
         };
-        sent.call.end(result.map_err(CallError::Remote));
+        let result = result.map_err(|error| CallError::Remote {
+            helper: self.queue.helper.clone(),
+            error,
+        });
+        sent.call.end(result);
         true
+    }
+
+    /// Ends a call that has no answer to hope for.
+    pub(super) fn fail(&mut self, id: CallId, error: CallError) {
+        if let Some(sent) = self.calls.remove(&id) {
+            sent.call.end(Err(error));
+        }
     }
 
     /// Says why the calls that are left have no answer.
@@ -252,13 +269,14 @@ impl<P: Protocol> Drop for InFlight<P> {
             } = sent;
             call.tries += 1;
             let tries = call.tries;
+            let helper = self.queue.helper.clone();
             let error = match &self.fate {
-                Fate::Closed => CallError::Closed,
+                Fate::Closed => CallError::Closed { helper },
                 _ if is_idempotent && tries < self.tries_max && call.is_wanted() => {
                     self.queue.put_back(call);
                     continue;
                 }
-                Fate::Aborted => CallError::Aborted { delivered },
+                Fate::Aborted => CallError::Aborted { helper, delivered },
                 Fate::Crashed(crash) => CallError::Crashed {
                     crash: crash.clone(),
                     delivered,

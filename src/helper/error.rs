@@ -9,26 +9,39 @@ use std::time::Duration;
 use crate::process::{ExitStatus, StartError, WriteError};
 use crate::{GoneError, OwnError, PublishError};
 
+use super::body::BodyError;
 use super::protocol::ProtocolError;
 
 /// Why a call has no answer. Each call ends once, in an answer or in one of these.
+///
+/// `helper` is the program of the helper's [`Command`](crate::process::Command).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
     /// The program says that it cannot do this. Nothing was sent.
-    #[error("the helper does not support this")]
-    Unsupported,
+    #[error("{helper} does not support this")]
+    Unsupported {
+        /// Who.
+        helper: Arc<str>,
+    },
     /// The program answers with an error.
-    #[error("the helper says: {0}")]
-    Remote(String),
+    #[error("{helper} says: {error}")]
+    Remote {
+        /// Who.
+        helper: Arc<str>,
+        /// What it says.
+        error: String,
+    },
     /// There was no answer in time. One that comes later is dropped.
-    #[error("no answer within {within:?}")]
+    #[error("no answer from {helper} within {within:?}")]
     Timeout {
+        /// Who.
+        helper: Arc<str>,
         /// How long was waited.
         within: Duration,
     },
     /// The program ended, or was stopped because of what it said, after the request had been sent.
-    #[error("the helper has crashed")]
+    #[error("{} has crashed", .crash.program)]
     Crashed {
         /// What became of the program.
         #[source]
@@ -39,31 +52,54 @@ pub enum CallError {
         tries: u32,
     },
     /// The node of the helper was aborted, and its program killed, after the request had been sent.
-    #[error("the helper was aborted")]
+    #[error("{helper} was aborted")]
     Aborted {
+        /// Who.
+        helper: Arc<str>,
         /// How much of the request the program may have seen.
         delivered: Delivered,
     },
     /// The request is longer than messages may be. Nothing was sent.
-    #[error("a request of {bytes} bytes, of at most {max}")]
+    #[error("a request to {helper} has {bytes} bytes, of at most {max}")]
     TooLong {
+        /// Who would have had to read it.
+        helper: Arc<str>,
         /// How long it is.
         bytes: usize,
         /// How long it may be.
         max: usize,
     },
+    /// The [body](super::Protocol::body) of the request could not be written whole, and its program
+    /// was stopped for that. The call is not made again.
+    #[error("a request to {helper} was written in part")]
+    Body {
+        /// Who.
+        helper: Arc<str>,
+        /// What is wrong with the body.
+        source: BodyError,
+    },
     /// More calls wait to be sent than may wait.
-    #[error("{waiting} calls wait already")]
+    #[error("{waiting} calls of {helper} wait already")]
     Full {
+        /// Who.
+        helper: Arc<str>,
         /// How many.
         waiting: usize,
     },
     /// The node of the helper is down, is stopped, or was never declared.
-    #[error("the helper is down")]
-    Down(#[source] GoneError),
+    #[error("{helper} is down")]
+    Down {
+        /// Who.
+        helper: Arc<str>,
+        /// Its node, and why it is down.
+        source: GoneError,
+    },
     /// The helper was closed by us.
-    #[error("the helper is closed")]
-    Closed,
+    #[error("{helper} is closed")]
+    Closed {
+        /// Who.
+        helper: Arc<str>,
+    },
 }
 
 /// How much of a request may have reached a program that has crashed.
@@ -80,6 +116,8 @@ pub enum Delivered {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Crash {
+    /// The program of the helper's command.
+    pub program: Arc<str>,
     /// What was wrong.
     pub cause: CrashCause,
     /// How it ended: by itself, or as it was told to because of that.
@@ -119,6 +157,10 @@ pub enum CrashCause {
         /// How many.
         calls: usize,
     },
+    /// The body of a request could not be written whole, and what it reads next would be taken for
+    /// the rest: so it is stopped.
+    #[error("it has read a part of a body")]
+    Body(#[from] BodyError),
     /// It could not be written to.
     #[error("it could not be written to")]
     Write(#[from] WriteError),
@@ -135,16 +177,16 @@ pub enum CrashCause {
 #[non_exhaustive]
 pub enum RunHelperError {
     /// The program could not be started.
-    #[error("could not start")]
+    #[error("the helper could not start")]
     Start(#[from] StartError),
     /// The program did not run on.
-    #[error("the helper has crashed")]
+    #[error("{} has crashed", .0.program)]
     Crashed(#[from] Arc<Crash>),
     /// The incarnation had ended.
     #[error(transparent)]
     Own(#[from] OwnError),
     /// The system has no room for a pipe.
-    #[error("its output cannot be read")]
+    #[error("the output of the helper cannot be read")]
     Pipe(#[source] Arc<io::Error>),
 }
 
@@ -160,8 +202,12 @@ impl fmt::Display for Crash {
             cause,
             exit,
             last_words,
+            ..
         } = self;
-        write!(f, "{cause}, {exit}")?;
+        match cause {
+            CrashCause::Ended => write!(f, "{exit}")?,
+            cause => write!(f, "{cause}, {exit}")?,
+        }
         if !last_words.is_empty() {
             write!(f, ": {last_words}")?;
         }

@@ -48,16 +48,25 @@ pub(super) const HEADER_MAX: usize = 4096;
 impl Framing {
     /// Puts a frame around a message.
     pub(super) fn frame(self, mut message: Vec<u8>) -> Vec<u8> {
+        let mut frame = self.before(message.len() as u64);
+        frame.append(&mut message);
+        frame.extend(self.after());
+        frame
+    }
+
+    /// What stands before a message of so many bytes.
+    pub(super) fn before(self, length: u64) -> Vec<u8> {
         match self {
-            Self::Lines => {
-                message.push(b'\n');
-                message
-            }
-            Self::ContentLength => {
-                let mut frame = format!("Content-Length: {}\r\n\r\n", message.len()).into_bytes();
-                frame.append(&mut message);
-                frame
-            }
+            Self::Lines => Vec::new(),
+            Self::ContentLength => format!("Content-Length: {length}\r\n\r\n").into_bytes(),
+        }
+    }
+
+    /// What stands behind each message.
+    pub(super) const fn after(self) -> &'static [u8] {
+        match self {
+            Self::Lines => b"\n",
+            Self::ContentLength => b"",
         }
     }
 }

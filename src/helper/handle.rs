@@ -88,6 +88,8 @@ pub struct Helper<P: Protocol> {
 /// What all handles and incarnations share.
 pub(super) struct Inner<P: Protocol> {
     pub(super) command: Command,
+    /// How errors call it.
+    pub(super) name: Arc<str>,
     pub(super) protocol: P,
     pub(super) limits: Limits,
     pub(super) queue: Arc<Queue<P>>,
@@ -196,8 +198,9 @@ impl<P: Protocol> Helper<P> {
         request: P::Request,
         within: Duration,
     ) -> Result<P::Response, CallError> {
+        let helper = || self.inner.name.clone();
         if !matches!(*self.inner.state.borrow(), State::Open) {
-            return Err(CallError::Closed);
+            return Err(CallError::Closed { helper: helper() });
         }
         let mut answer = self.inner.queue.add(request)?;
         let gone = gone(self.inner.up.watch());
@@ -205,10 +208,16 @@ impl<P: Protocol> Helper<P> {
             tokio::select! {
                 biased;
                 answered = answer.wait() => answered,
-                error = gone => Err(CallError::Down(error)),
+                source = gone => Err(CallError::Down { helper: helper(), source }),
             }
         });
-        answered.await.unwrap_or(Err(CallError::Timeout { within }))
+        let late = |_| {
+            Err(CallError::Timeout {
+                helper: helper(),
+                within,
+            })
+        };
+        answered.await.unwrap_or_else(late)
     }
 
     /// What the program that runs now can do; waits for one that runs.
@@ -317,7 +326,8 @@ impl<P: Protocol> Builder<P> {
         self
     }
 
-    /// How long the program may take to read one request: 30 s by default. Then it has crashed.
+    /// How long the program may read nothing of a request: 30 s by default. Then it has crashed.
+    /// It is for each message, and for each piece of a [body](Protocol::body).
     pub const fn write_timeout(mut self, time: Duration) -> Self {
         self.limits.write = time;
         self
@@ -335,7 +345,8 @@ impl<P: Protocol> Builder<P> {
         self
     }
 
-    /// How long a message may be, in bytes, either way: 16 MiB by default.
+    /// How long a message may be, in bytes, either way: 16 MiB by default. A
+    /// [body](Protocol::body) may have any length.
     pub const fn message_length_max(mut self, bytes: usize) -> Self {
         self.limits.message_max = bytes;
         self
@@ -374,11 +385,13 @@ impl<P: Protocol> Builder<P> {
             protocol,
             limits,
         } = self;
+        let name: Arc<str> = command.name().into();
         let inner = Inner {
             command,
+            name: name.clone(),
             protocol,
             limits,
-            queue: Arc::new(Queue::new(limits.waiting_max)),
+            queue: Arc::new(Queue::new(name, limits.waiting_max)),
             up: Published::new(),
             state: watch::Sender::new(State::Open),
             ids: AtomicU64::new(1),

@@ -8,11 +8,15 @@
 //! - What the program says is bounded in memory, and what it may not say makes it crash, not us.
 //! - A request is written whole or the program is stopped, so that no caller who gives up can tear
 //!   the stream.
-//! - One message is written at a time, so that a small call waits behind a large one.
+//! - One message is written at a time, and calls have their turn in their order: a small one waits
+//!   for the [body](Protocol::body) that is being written, and for those before it.
+//! - A body is never in memory as a whole because of this, and one that does not come as announced
+//!   cannot be taken for anything else.
 //!
 //! A program of ours can be a helper, too: [`serve`] is the other side. [`gocache`] is the protocol
 //! of Go's build cache.
 
+mod body;
 mod calls;
 mod error;
 mod framing;
@@ -26,6 +30,7 @@ mod report;
 mod serve;
 mod session;
 
+pub use self::body::{Body, BodyError};
 pub use self::error::{CallError, Crash, CrashCause, Delivered, RunHelperError};
 pub use self::framing::{FrameError, Framing};
 pub use self::handle::{Builder, Helper};

@@ -30,7 +30,7 @@ pub(super) async fn run<P: Protocol>(
         context.done();
         return Ok(());
     }
-    let hold = context.hold("helper")?;
+    let hold = context.hold(inner.command.hold_name("helper"))?;
     let command = inner.command.clone();
     let command = command.stdin(Stdin::Piped).stdout(Output::Raw);
     let created = command.create().hold(hold);
@@ -95,7 +95,8 @@ async fn converse<P: Protocol>(
     context.healthy();
     let over = session.carry(context, &capabilities).await?;
     if over == Over::Closed {
-        inner.queue.end_all(&CallError::Closed);
+        let helper = inner.name.clone();
+        inner.queue.end_all(&CallError::Closed { helper });
     }
     session.drain().await?;
     Ok((over, session.ask_to_close(&capabilities).await?))

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::body::Body;
 use super::framing::{FrameError, Framing, excerpt};
 
 /// The number of a call, by which its answer is told. Never used twice by one
@@ -56,6 +57,15 @@ pub trait Protocol: Send + Sync + 'static {
 
     /// Writes a request, without its frame.
     fn write(&self, id: CallId, request: &Self::Request, message: &mut Vec<u8>);
+
+    /// What is written behind a request, as a message of its own: nothing, unless the protocol says
+    /// otherwise. Asked for anew each time that a call is made.
+    ///
+    /// It is for what is too large to be in memory, so that its length has no limit.
+    fn body(&self, request: &Self::Request) -> Option<Body> {
+        let _ = request;
+        None
+    }
 
     /// Reads a message of the program, without its frame.
     ///

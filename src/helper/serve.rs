@@ -62,7 +62,7 @@ pub enum ServeError {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ServeLimits {
-    /// How long a message may be, in bytes: 16 MiB by default.
+    /// How long a message may be, in bytes: 16 MiB by default. It is in memory as a whole.
     pub message_max: usize,
     /// How many requests may be worked on: 64 by default. No more is read until one is done.
     pub running_max: usize,

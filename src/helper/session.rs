@@ -16,6 +16,7 @@ use tokio_util::codec::FramedRead;
 use crate::Context;
 use crate::process::{Gone, Process, StdinWriter};
 
+use super::body::{Body, Writer};
 use super::calls::{Call, InFlight};
 use super::error::{CallError, Crash, CrashCause};
 use super::framing::{FrameError, Frames};
@@ -214,6 +215,7 @@ impl<P: Protocol> Session<P> {
         }
         let gone = self.end().await;
         let crash = Arc::new(Crash {
+            program: self.inner.name.clone(),
             cause,
             exit: gone.exit.clone(),
             last_words: end_of(&self.process.stderr().text()),
@@ -261,8 +263,14 @@ impl<P: Protocol> Session<P> {
         (id, written): (Option<CallId>, Result<(), CrashCause>),
     ) -> Result<(), CrashCause> {
         self.writing = None;
-        if let (Some(id), Ok(())) = (id, &written) {
-            self.in_flight.written(id);
+        match (id, &written) {
+            (Some(id), Ok(())) => self.in_flight.written(id),
+            // Its next try would fare no better.
+            (Some(id), Err(CrashCause::Body(error))) => {
+                let (helper, source) = (self.inner.name.clone(), error.clone());
+                self.in_flight.fail(id, CallError::Body { helper, source });
+            }
+            (_, Err(_)) | (None, Ok(())) => {}
         }
         written
     }
@@ -309,7 +317,8 @@ impl<P: Protocol> Session<P> {
         if self.inner.protocol.supports(capabilities, &call.request) {
             self.send(call);
         } else {
-            call.end(Err(CallError::Unsupported));
+            let helper = self.inner.name.clone();
+            call.end(Err(CallError::Unsupported { helper }));
         }
     }
 
@@ -319,31 +328,32 @@ impl<P: Protocol> Session<P> {
         protocol.write(id, &call.request, &mut message);
         let (bytes, max) = (message.len(), self.inner.limits.message_max);
         if bytes > max {
-            return call.end(Err(CallError::TooLong { bytes, max }));
+            let helper = self.inner.name.clone();
+            return call.end(Err(CallError::TooLong { helper, bytes, max }));
         }
         let is_idempotent = protocol.is_idempotent(&call.request);
+        let body = protocol.body(&call.request);
         self.in_flight.begin(id, call, is_idempotent);
-        self.write(Some(id), message);
+        self.write(Some(id), message, body);
     }
 
     fn write_outbox(&mut self) {
         if self.writing.is_none()
             && let Some(message) = self.outbox.pop_front()
         {
-            self.write(None, message);
+            self.write(None, message, None);
         }
     }
 
-    fn write(&mut self, id: Option<CallId>, message: Vec<u8>) {
-        let frame = self.inner.protocol.framing().frame(message);
-        let (stdin, within) = (self.stdin.clone(), self.inner.limits.write);
-        self.writing = Some(Box::pin(async move {
-            let written = match timeout(within, stdin.write(frame)).await {
-                Ok(written) => written.map_err(CrashCause::from),
-                Err(_) => Err(CrashCause::Stalled { within }),
-            };
-            (id, written)
-        }));
+    fn write(&mut self, id: Option<CallId>, message: Vec<u8>, body: Option<Body>) {
+        let writer = Writer {
+            stdin: self.stdin.clone(),
+            framing: self.inner.protocol.framing(),
+            within: self.inner.limits.write,
+        };
+        self.writing = Some(Box::pin(
+            async move { (id, writer.write(message, body).await) },
+        ));
     }
 
     fn hear(&mut self, frame: &[u8]) -> Result<(), CrashCause> {

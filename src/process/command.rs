@@ -326,7 +326,7 @@ impl Command {
     }
 
     /// The program's name, as it is told in messages.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.program.to_string_lossy().into_owned()
     }
 }

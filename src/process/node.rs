@@ -16,6 +16,12 @@ use super::ready;
 use super::spawn;
 
 impl Command {
+    /// What the hold of a node is called that runs the program: what kind of node it is, and how
+    /// well the program is contained.
+    pub(crate) fn hold_name(&self, kind: &str) -> String {
+        format!("{kind} {} ({})", self.name(), spawn::level(self))
+    }
+
     /// Makes a runnable of the program, to give it options.
     ///
     /// A [`Command`] itself is a runnable, too: `ctx.run("redis", Command::new("redis-server"))`.
@@ -90,8 +96,7 @@ impl Startable for Command {
 
 /// One incarnation: the program from its start until nothing of it is left.
 async fn run(context: &Context, command: Arc<Command>) -> Result<(), RunProgramError> {
-    let level = spawn::level(&command);
-    let hold = context.hold(format!("process {} ({level})", command.name()))?;
+    let hold = context.hold(command.hold_name("process"))?;
     let created = Created::new(command.clone()).hold(hold);
     let (told, heard) = (created.lines(), created.lines());
     let process = match created.spawn().await {

@@ -40,7 +40,7 @@ pub struct Pruned {
 pub(super) struct Listed {
     pub(super) digest: Digest,
     path: PathBuf,
-    size: u64,
+    pub(super) size: u64,
     used: SystemTime,
 }
 

@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use super::directory::{Directory, Kind};
 use super::verify::Condition;
 use super::{
-    Action, Blob, Digest, FileError, GetActionError, GetError, Limits, OpenError, Pruned,
+    Action, Blob, Digest, FileError, GetActionError, GetError, Limits, OpenError, Progress, Pruned,
     PutActionError, PutError, Stat, Stored, Verified,
 };
 
@@ -143,28 +143,47 @@ impl Store {
     ///
     /// [`FileError`] if the system fails.
     pub async fn verify(&self) -> Result<Verified, FileError> {
-        let mut verified = Verified::default();
-        (verified.blobs, verified.blobs_removed) = self.verify_all(Kind::Blob).await?;
-        (verified.actions, verified.actions_removed) = self.verify_all(Kind::Action).await?;
+        self.verify_with(|_| {}).await
+    }
+
+    /// As [`verify`](Self::verify), and says after each file how far it is, before the first one
+    /// too: for people who wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub async fn verify_with(&self, mut tell: impl FnMut(Progress)) -> Result<Verified, FileError> {
+        let blobs = self.run(|directory| directory.list(Kind::Blob)).await?;
+        let actions = self.run(|directory| directory.list(Kind::Action)).await?;
+        let (mut verified, mut progress) = (Verified::default(), Progress::default());
+        progress.bytes_in_all = blobs.iter().chain(&actions).map(|file| file.size).sum();
+        tell(progress);
+        for file in blobs {
+            match self.condition(Kind::Blob, file.digest).await? {
+                Condition::Sound { .. } => verified.blobs += 1,
+                Condition::Corrupt => verified.blobs_removed.push(file.digest),
+                Condition::Gone => {}
+            }
+            progress.bytes += file.size;
+            tell(progress);
+        }
+        for file in actions {
+            match self.condition(Kind::Action, file.digest).await? {
+                Condition::Sound { .. } => verified.actions += 1,
+                Condition::Corrupt => verified.actions_removed.push(file.digest),
+                Condition::Gone => {}
+            }
+            progress.bytes += file.size;
+            tell(progress);
+        }
         Ok(verified)
     }
 
-    /// How many are sound, and which are removed. Each is a piece of work of its own, so that one
-    /// who drops this does not leave a long one behind.
-    async fn verify_all(&self, kind: Kind) -> Result<(u64, Vec<Digest>), FileError> {
-        let (mut sound, mut removed) = (0, Vec::new());
-        for file in self.run(move |directory| directory.list(kind)).await? {
-            let digest = file.digest;
-            match self
-                .run(move |directory| directory.verify(kind, digest))
-                .await?
-            {
-                Condition::Sound { .. } => sound += 1,
-                Condition::Corrupt => removed.push(digest),
-                Condition::Gone => {}
-            }
-        }
-        Ok((sound, removed))
+    /// Looks at a file. Each is a piece of work of its own, so that one who drops this does not
+    /// leave a long one behind.
+    async fn condition(&self, kind: Kind, digest: Digest) -> Result<Condition, FileError> {
+        self.run(move |directory| directory.verify(kind, digest))
+            .await
     }
 
     async fn receive(

@@ -86,4 +86,4 @@ pub use self::eviction::{Pruned, Stat};
 pub use self::handle::Store;
 pub use self::limits::Limits;
 pub use self::record::METADATA_SIZE_MAX;
-pub use self::verify::Verified;
+pub use self::verify::{Progress, Verified};

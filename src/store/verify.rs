@@ -23,6 +23,16 @@ pub struct Verified {
     pub actions_removed: Vec<Digest>,
 }
 
+/// How far a reading of everything is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How many bytes were read.
+    pub bytes: u64,
+    /// How many there were when it began.
+    pub bytes_in_all: u64,
+}
+
 /// What a look at a file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use perennial::helper::{CallError, Delivered};
 
 use crate::common::{alone, until};
-use crate::script::{Ask, stage, stage_with};
+use crate::script::{Ask, python, stage, stage_with};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -33,7 +33,7 @@ fn helper_13_what_it_cannot_do_is_not_sent() {
     alone(async || {
         let stage = stage(&["no-close"]);
         let error = stage.ask("fail", "never said").await.unwrap_err();
-        assert!(matches!(error, CallError::Unsupported), "{error}");
+        assert!(matches!(error, CallError::Unsupported { .. }), "{error}");
         assert_eq!(stage.ask("echo", "fine").await.unwrap(), "fine");
         assert_eq!(stage.restarts().await, 0);
         stage.tree.stop().await.unwrap();
@@ -46,7 +46,7 @@ fn helper_14_an_error_of_the_program_is_an_answer() {
     alone(async || {
         let stage = stage(&[]);
         let error = stage.ask("fail", "disk full").await.unwrap_err();
-        assert_eq!(error.to_string(), "the helper says: disk full");
+        assert_eq!(error.to_string(), format!("{} says: disk full", python()));
         assert_eq!(stage.ask("echo", "fine").await.unwrap(), "fine");
         assert_eq!(stage.restarts().await, 0);
         stage.tree.stop().await.unwrap();
@@ -92,7 +92,12 @@ fn helper_16_of_two_answers_the_first_one_counts() {
     // Each call ends once.
     alone(async || {
         let stage = stage(&[]);
+        let mut events = stage.tree.events();
         assert_eq!(stage.ask("twice", "").await.unwrap(), "first");
+        // A call before that would be one that the crash takes along.
+        while stage.restarts().await == 0 {
+            events.next().await;
+        }
         assert_eq!(stage.ask("echo", "fine").await.unwrap(), "fine");
         assert_eq!(stage.restarts().await, 1);
         stage.tree.stop().await.unwrap();
@@ -120,7 +125,8 @@ fn helper_19_a_late_answer_is_dropped_and_the_next_call_is_fine() {
         stage.ask("echo", "up").await.unwrap();
         let error = stage.helper.call_within(Ask("hold", ""), SHORT).await;
         let error = error.unwrap_err();
-        assert_eq!(error.to_string(), "no answer within 100ms");
+        let told = format!("no answer from {} within 100ms", python());
+        assert_eq!(error.to_string(), told);
         stage.ask("release", "").await.unwrap();
         assert_eq!(stage.ask("echo", "fine").await.unwrap(), "fine");
         assert_eq!(stage.restarts().await, 0);
@@ -186,7 +192,10 @@ fn calls_that_find_no_room_are_refused() {
         let waiting = join_all((0..3).map(|_| stage.ask("echo", "")));
         let refused = async {
             let error = stage.ask("echo", "").await.unwrap_err();
-            assert!(matches!(error, CallError::Full { waiting: 3 }), "{error}");
+            assert!(
+                matches!(error, CallError::Full { waiting: 3, .. }),
+                "{error}"
+            );
         };
         tokio::select! {
             biased;
@@ -224,6 +233,62 @@ fn helper_49_a_flood_of_standard_error_holds_nothing_up() {
         };
         assert!(crash.last_words.ends_with("dying of the flood"), "{crash}");
         assert!(crash.last_words.len() <= 1000);
+        stage.tree.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_flood_of_notices_holds_no_call_up() {
+    // D5: none is kept, and each call has its turn.
+    alone(async || {
+        let stage = stage(&[]);
+        let floods = join_all((0..5).map(|_| stage.ask("notices", "20000")));
+        let calls = join_all((0..5).map(|_| stage.ask("echo", "fine")));
+        let (floods, calls) = tokio::join!(floods, calls);
+        assert!(floods.into_iter().all(|answer| answer.unwrap() == "told"));
+        assert!(calls.into_iter().all(|answer| answer.unwrap() == "fine"));
+        stage.tree.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn what_is_malformed_is_told_and_the_next_answer_is_heard() {
+    // D1, in tolerance: also what is nested a hundred thousand deep.
+    alone(async || {
+        static DEEP: [u8; 100_000] = [b'['; 100_000];
+        let lines = [
+            "{",
+            "{\"id\": 1",
+            "\u{feff}{\"id\": 1}",
+            "{\"id\": 1,}",
+            "{\"id\": NaN}",
+            "null",
+            std::str::from_utf8(&DEEP).unwrap(),
+        ];
+        let stage = stage_with(&[], |builder| builder.stray_max(lines.len() as u32));
+        for line in lines {
+            assert_eq!(stage.ask("words", line).await.unwrap(), "said");
+        }
+        assert_eq!(stage.restarts().await, 0);
+        stage.tree.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn an_answer_to_a_call_that_was_given_up_goes_to_nobody() {
+    // D2: neither to its caller nor to the next one, and it is no crash.
+    alone(async || {
+        let stage = stage(&[]);
+        stage.ask("echo", "up").await.unwrap();
+        let given_up = stage.ask("hold", "");
+        tokio::select! {
+            biased;
+            held = given_up => panic!("{held:?}"),
+            () = async { while stage.ask("count", "").await.unwrap() != "1" {} } => {}
+        }
+        assert_eq!(stage.ask("release", "").await.unwrap(), "");
+        assert_eq!(stage.ask("echo", "fine").await.unwrap(), "fine");
+        assert_eq!(stage.restarts().await, 0);
         stage.tree.stop().await.unwrap();
     });
 }

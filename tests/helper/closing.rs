@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use perennial::helper::{CallError, CloseAnswer};
-use perennial::process::Signal;
-use perennial::{Down, State};
+use perennial::helper::{CallError, CloseAnswer, Helper};
+use perennial::process::{Command, Ladder, Rung, Signal};
+use perennial::{Context, Down, RunError, State, Supervisor};
 
 use crate::common::alone;
-use crate::script::{Ask, stage, stage_with};
+use crate::script::{Ask, Script, stage, stage_with};
 
 #[test]
 fn helper_38_a_close_waits_for_the_answers_and_ends_in_order() {
@@ -27,7 +27,7 @@ fn helper_38_a_close_waits_for_the_answers_and_ends_in_order() {
         assert_eq!(report.gone.exit.code(), Some(0));
         // Helper_46.
         let error = stage.ask("echo", "").await.unwrap_err();
-        assert!(matches!(error, CallError::Closed), "{error}");
+        assert!(matches!(error, CallError::Closed { .. }), "{error}");
         stage.tree.settled().await;
         let snapshot = stage.tree.snapshot().await;
         assert_eq!(snapshot.find("root.helper").unwrap().state, State::Done);
@@ -151,7 +151,7 @@ fn a_close_that_nobody_answers_in_time_says_how_many() {
             stage.helper.close().await.unwrap()
         };
         let (held, report) = tokio::join!(held, close);
-        assert!(matches!(held, Err(CallError::Closed)), "{held:?}");
+        assert!(matches!(held, Err(CallError::Closed { .. })), "{held:?}");
         assert_eq!(report.unanswered, 1, "{report}");
         drop(stage.tree.stop().await);
     });
@@ -171,7 +171,7 @@ fn a_stop_of_the_tree_closes_the_program_in_order() {
         let report = report.unwrap();
         assert!(report.stops.is_empty(), "{report}");
         let error = waits.unwrap_err();
-        let told = matches!(error, CallError::Crashed { .. } | CallError::Down(_));
+        let told = matches!(error, CallError::Crashed { .. } | CallError::Down { .. });
         assert!(told, "{error:?}");
     });
 }
@@ -190,7 +190,48 @@ fn a_node_that_is_ordered_down_leaves_calls_no_hope() {
             "{down:?}"
         );
         let error = stage.ask("echo", "").await.unwrap_err();
-        assert!(matches!(error, CallError::Down(_)), "{error}");
+        assert!(matches!(error, CallError::Down { .. }), "{error}");
         drop(stage.tree.stop().await);
     });
+}
+
+#[test]
+fn each_rung_is_taken_only_if_the_one_before_it_did_not_do() {
+    // D9: the end of the input, SIGTERM, SIGKILL.
+    const HELLO: &str = "echo '{\"can\":[\"hold\"]}'";
+    let term = Rung::Signal(Signal::TERM);
+    for (script, rungs) in [
+        ("exec cat", &[Rung::CloseStdin][..]),
+        ("exec sleep 100", &[Rung::CloseStdin, term]),
+        (
+            "trap '' TERM; while :; do sleep 0.05; done",
+            &[Rung::CloseStdin, term, Rung::Kill],
+        ),
+    ] {
+        alone(async || {
+            let time = match rungs {
+                // What does not end by itself need not be waited for.
+                [.., Rung::Kill] => Duration::from_millis(20),
+                _ => Duration::from_millis(500),
+            };
+            let ladder = Ladder::new().close_stdin(time).signal(Signal::TERM, time);
+            let command = Command::new("sh").args(["-c", &format!("{HELLO}; {script}")]);
+            let helper = Helper::new(command.ladder(ladder), Script);
+            let declared = helper.clone();
+            let tree = Supervisor::new(move |ctx: Context| {
+                let helper = declared.clone();
+                async move {
+                    ctx.run("helper", helper)?;
+                    ctx.done();
+                    Ok::<(), RunError>(())
+                }
+            })
+            .start();
+            helper.capabilities().await.unwrap();
+            let report = helper.close().await.unwrap();
+            let taken: Vec<_> = report.gone.rungs.iter().map(|taken| taken.rung).collect();
+            assert_eq!(taken, rungs, "{report}");
+            drop(tree.stop().await);
+        });
+    }
 }

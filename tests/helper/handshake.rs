@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::alone;
-use crate::script::{Stage, stage, stage_with};
+use crate::script::{Stage, python, stage, stage_with};
 
 /// Waits until an incarnation has failed, and says how.
 async fn failed(stage: &Stage) -> String {
@@ -23,6 +23,20 @@ fn helper_01_a_hello_tells_what_can_be_done() {
         assert_eq!(can, ["echo", "fail", "hold", "close"]);
         stage.tree.settled().await;
         assert_eq!(stage.ask("echo", "a word").await.unwrap(), "a word");
+        stage.tree.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn the_hold_of_a_helper_tells_how_well_it_is_contained() {
+    // Shown by the snapshot, as that of a program is.
+    alone(async || {
+        let stage = stage(&[]);
+        stage.helper.capabilities().await.unwrap();
+        let level = perennial::process::containment();
+        let snapshot = stage.tree.snapshot().await;
+        let holds = &snapshot.find("root.helper").unwrap().holds;
+        assert_eq!(*holds, [format!("helper {} ({level})", python())]);
         stage.tree.stop().await.unwrap();
     });
 }
@@ -55,10 +69,7 @@ fn helper_03_a_hello_that_does_not_come_is_a_failure() {
 fn what_is_wrong_with_a_hello_is_told() {
     // Helper_04, 05, 07, 09. A failure, with its reason, the exit and the last words.
     for (hello, said) in [
-        (
-            "exit",
-            &["it ended", "exited with code 3", "out of order"][..],
-        ),
+        ("exit", &["exited with code 3", "out of order"][..]),
         ("empty", &["it broke the protocol", "it can do nothing"]),
         (
             "junk",
@@ -127,7 +138,7 @@ fn a_program_that_is_missing_is_not_tried_again() {
             .call(crate::script::Ask("echo", ""))
             .await
             .unwrap_err();
-        assert_eq!(error.to_string(), "the helper is down");
+        assert_eq!(error.to_string(), "no-such-program is down");
         drop(tree.stop().await);
     });
 }

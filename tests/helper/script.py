@@ -108,6 +108,9 @@ for line in sys.stdin:
     elif do == "deaf":
         say(id=id, text="deaf")
         time.sleep(1000)
+    elif do == "notices":
+        words('{"note": "nothing new"}\n' * int(text))
+        say(id=id, text="told")
     elif do == "flood":
         sys.stderr.write("a line of the flood\n" * int(text))
         sys.stderr.flush()

@@ -140,7 +140,7 @@ pub(crate) fn stage_with(
 }
 
 /// The interpreter itself: what `PATH` leads to may be a script that looks for it each time.
-fn python() -> &'static str {
+pub(crate) fn python() -> &'static str {
     static PYTHON: OnceLock<String> = OnceLock::new();
     PYTHON.get_or_init(|| {
         let mut command = std::process::Command::new("python3");

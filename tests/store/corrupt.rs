@@ -53,6 +53,21 @@ async fn a_blob_with_other_bytes_is_found_by_verifying() {
 }
 
 #[tokio::test]
+async fn a_verifying_tells_how_far_it_is() {
+    // Before the first file, and after each; at the end it is at the end.
+    let scene = Scene::new().await;
+    put(&scene.store, b"good").await;
+    let bad = put(&scene.store, b"bad!").await;
+    damage(&bad.path, |bytes| bytes[2] ^= 1);
+    let mut told = Vec::new();
+    let verified = scene.store.verify_with(|progress| {
+        told.push((progress.bytes, progress.bytes_in_all));
+    });
+    verified.await.unwrap();
+    assert_eq!(told, [(0, 8), (4, 8), (8, 8)]);
+}
+
+#[tokio::test]
 async fn putting_a_blob_again_mends_it() {
     // What is there is replaced by its like, which is whole.
     let scene = Scene::new().await;

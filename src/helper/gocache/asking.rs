@@ -1,26 +1,25 @@
 //! The side of the `go` command.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::wire::{Answered, Asked, Greeted, Word, decode, json, read};
-use super::{Request, Response};
+use super::{Content, Request, Response};
 use crate::GoneError;
+use crate::helper::body::Body;
 use crate::helper::error::CallError;
 use crate::helper::framing::Framing;
 use crate::helper::handle::Helper;
 use crate::helper::protocol::{CallId, Message, Protocol, ProtocolError};
 use crate::helper::report::CloseReport;
 use crate::process::Command;
-
-/// The longest message: a body in base64.
-const MESSAGE_MAX: usize = 2 << 30;
 
 /// The protocol, as the `go` command speaks it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,19 +43,36 @@ pub struct Commands {
 /// # Examples
 ///
 /// ```no_run
+/// use std::time::Duration;
 /// use perennial::Context;
-/// use perennial::helper::gocache::GoCache;
+/// use perennial::helper::Helper;
+/// use perennial::helper::gocache::{Asking, GoCache};
 /// use perennial::process::Command;
 ///
 /// # async fn root(ctx: Context) -> anyhow::Result<()> {
 /// let cache = GoCache::new(Command::new("gocache").args(["serve", "--dir", "/tmp/cache"]));
 /// ctx.run("cache", cache.helper().clone())?;
 /// let hit = cache.get(b"compile main.go").await?;
+///
+/// // Large bodies take their time.
+/// let patient = Helper::builder(Command::new("gocache"), Asking::default());
+/// let patient = GoCache::from(patient.call_timeout(Duration::from_secs(600)).build());
+/// # drop((hit, patient));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct GoCache(Helper<Asking>);
+pub struct GoCache {
+    helper: Helper<Asking>,
+    /// The files that were named, by their output.
+    files: Arc<Mutex<HashMap<Vec<u8>, Named>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Named {
+    path: PathBuf,
+    size: u64,
+}
 
 /// What a cache has for an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,25 +111,33 @@ pub enum CacheError {
         /// What it has.
         found: u64,
     },
+    /// Nothing that was got or put has this output.
+    #[error("no get or put has named a file of the output {output}")]
+    Unknown {
+        /// The output, in base64.
+        output: String,
+    },
     /// It answers what does not fit what it was asked.
-    #[error("the cache answers a {asked} with something else")]
+    #[error("{helper} answers a {asked} with something else")]
     Unfitting {
+        /// Who: the program of the cache's [`Command`].
+        helper: Arc<str>,
         /// What it was asked.
         asked: &'static str,
     },
 }
 
 impl GoCache {
-    /// A cache with the default limits, but for messages: a body may have 1.5 GiB.
+    /// A cache with the default limits, of which none is for the length of a body: a put has a
+    /// minute, as any call. A cache with others is made from its [`Helper`].
     pub fn new(command: Command) -> Self {
-        let builder = Helper::builder(command, Asking);
-        Self(builder.message_length_max(MESSAGE_MAX).build())
+        Helper::new(command, Asking).into()
     }
 
     /// The helper that it is: to be declared as a node, once, and closed.
     #[must_use]
     pub const fn helper(&self) -> &Helper<Asking> {
-        &self.0
+        &self.helper
     }
 
     /// Asks what an action gave; `None` if the cache does not know, or cannot be asked.
@@ -127,19 +151,19 @@ impl GoCache {
     /// Cancel safe.
     pub async fn get(&self, action: &[u8]) -> Result<Option<Entry>, CacheError> {
         let action = action.to_owned();
-        match self.0.call(Request::Get { action }).await {
+        match self.helper.call(Request::Get { action }).await {
             Ok(Response::Hit { output, size, path }) => {
-                check(&path, size).await?;
+                self.learn(&output, &path, size).await?;
                 Ok(Some(Entry { output, size, path }))
             }
-            Ok(Response::Miss) | Err(CallError::Unsupported) => Ok(None),
-            Ok(_) => Err(CacheError::Unfitting { asked: "get" }),
+            Ok(Response::Miss) | Err(CallError::Unsupported { .. }) => Ok(None),
+            Ok(_) => Err(self.unfitting("get")),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Gives the cache what an action has given, under its SHA-256, and learns the file that it is
-    /// in; `None` if the cache takes nothing.
+    /// in; `None` if the cache takes nothing. Other calls wait while a body is written.
     ///
     /// # Errors
     ///
@@ -152,23 +176,46 @@ impl GoCache {
         &self,
         action: &[u8],
         output: &[u8],
-        body: Bytes,
+        body: impl Into<Content>,
     ) -> Result<Option<PathBuf>, CacheError> {
-        let size = body.len() as u64;
+        let body = body.into();
+        let size = body.size();
         let put = Request::Put {
             action: action.to_owned(),
             output: output.to_owned(),
             body,
         };
-        match self.0.call(put).await {
+        match self.helper.call(put).await {
             Ok(Response::Stored { path }) => {
-                check(&path, size).await?;
+                self.learn(output, &path, size).await?;
                 Ok(Some(path))
             }
-            Err(CallError::Unsupported) => Ok(None),
-            Ok(_) => Err(CacheError::Unfitting { asked: "put" }),
+            Err(CallError::Unsupported { .. }) => Ok(None),
+            Ok(_) => Err(self.unfitting("put")),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The file of an output, as the last get or put has named it: nothing is asked.
+    ///
+    /// The names are kept as long as the cache has a handle, some hundred bytes for each output.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Unknown`] if none has named it. The file is looked at, so that also
+    /// [`CacheError::NoFile`] and [`CacheError::Size`] are told: the cache may have been closed, or
+    /// have removed it since.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn output_file(&self, output: &[u8]) -> Result<PathBuf, CacheError> {
+        let named = self.files.lock().get(output).cloned();
+        let Named { path, size } = named.ok_or_else(|| CacheError::Unknown {
+            output: STANDARD.encode(output),
+        })?;
+        check(&path, size).await?;
+        Ok(path)
     }
 
     /// Closes the cache; see [`Helper::close`].
@@ -181,7 +228,29 @@ impl GoCache {
     ///
     /// The cache is closed all the same.
     pub async fn close(&self) -> Result<Arc<CloseReport>, GoneError> {
-        self.0.close().await
+        self.helper.close().await
+    }
+
+    fn unfitting(&self, asked: &'static str) -> CacheError {
+        let helper = self.helper.inner.name.clone();
+        CacheError::Unfitting { helper, asked }
+    }
+
+    /// Sees that a file is there, and keeps its name.
+    async fn learn(&self, output: &[u8], path: &Path, size: u64) -> Result<(), CacheError> {
+        check(path, size).await?;
+        let path = path.to_owned();
+        let named = Named { path, size };
+        self.files.lock().insert(output.to_owned(), named);
+        Ok(())
+    }
+}
+
+impl From<Helper<Asking>> for GoCache {
+    /// A cache with the limits of this helper.
+    fn from(helper: Helper<Asking>) -> Self {
+        let files = Arc::default();
+        Self { helper, files }
     }
 }
 
@@ -204,7 +273,7 @@ async fn check(path: &Path, size: u64) -> Result<(), CacheError> {
 }
 
 impl Protocol for Asking {
-    type Request = Request;
+    type Request = Request<Content>;
     type Response = Response;
     type Capabilities = Commands;
 
@@ -228,7 +297,7 @@ impl Protocol for Asking {
         }))
     }
 
-    fn supports(&self, commands: &Commands, request: &Request) -> bool {
+    fn supports(&self, commands: &Commands, request: &Request<Content>) -> bool {
         match request {
             Request::Get { .. } => commands.get,
             Request::Put { .. } => commands.put,
@@ -237,11 +306,11 @@ impl Protocol for Asking {
     }
 
     /// All of it is: what was put is put.
-    fn is_idempotent(&self, _: &Request) -> bool {
+    fn is_idempotent(&self, _: &Request<Content>) -> bool {
         true
     }
 
-    fn write(&self, id: CallId, request: &Request, message: &mut Vec<u8>) {
+    fn write(&self, id: CallId, request: &Request<Content>, message: &mut Vec<u8>) {
         let asked = |word, action: &[u8], output: &[u8], size| Asked {
             id,
             word,
@@ -249,25 +318,24 @@ impl Protocol for Asking {
             output: STANDARD.encode(output),
             size,
         };
-        let (asked, body) = match request {
-            Request::Get { action } => (asked(Word::Get, action, &[], 0), None),
+        let asked = match request {
+            Request::Get { action } => asked(Word::Get, action, &[], 0),
             Request::Put {
                 action,
                 output,
                 body,
-            } => {
-                let size = body.len() as u64;
-                (asked(Word::Put, action, output, size), Some(body))
-            }
-            Request::Close => (asked(Word::Close, &[], &[], 0), None),
+            } => asked(Word::Put, action, output, body.size()),
+            Request::Close => asked(Word::Close, &[], &[], 0),
         };
         message.extend(json(&asked));
         // An empty line stands behind each request, as the go command has it.
         message.push(b'\n');
-        if let Some(body) = body.filter(|body| !body.is_empty()) {
-            message.extend(b"\n\"");
-            message.extend(STANDARD.encode(body).bytes());
-            message.push(b'"');
+    }
+
+    fn body(&self, request: &Request<Content>) -> Option<Body> {
+        match request {
+            Request::Put { body, .. } => body.body(),
+            Request::Get { .. } | Request::Close => None,
         }
     }
 
@@ -295,7 +363,7 @@ impl Protocol for Asking {
         Ok(Message::Answer { id, result })
     }
 
-    fn close_request(&self, commands: &Commands) -> Option<Request> {
+    fn close_request(&self, commands: &Commands) -> Option<Request<Content>> {
         commands.close.then_some(Request::Close)
     }
 }

@@ -11,6 +11,9 @@ use crate::helper::protocol::{CallId, ProtocolError};
 use crate::helper::serve::{Asked, Listener};
 
 /// Hears what the `go` command asks for.
+///
+/// A body is one message, so [`message_max`](crate::helper::ServeLimits::message_max) bounds it, to
+/// three quarters of that; it is in memory as it came and as it is meant, 7 bytes for each 3.
 #[derive(Debug, Default)]
 pub struct Listening {
     /// A put whose body comes with the next message.

@@ -10,6 +10,7 @@
 //!   cache. `examples/gocache` is one.
 
 mod asking;
+mod content;
 mod listening;
 mod wire;
 
@@ -18,12 +19,14 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 pub use self::asking::{Asking, CacheError, Commands, Entry, GoCache};
+pub use self::content::{Content, SpoolError};
 pub use self::listening::Listening;
 
-/// What is asked of a cache.
+/// What is asked of a cache. A body is [`Content`] on the side that asks, and bytes in memory on
+/// the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Request {
+pub enum Request<B = Bytes> {
     /// What did this action give?
     Get {
         /// The action; bytes that mean nothing to the cache.
@@ -36,10 +39,28 @@ pub enum Request {
         /// What the body is called: its SHA-256.
         output: Vec<u8>,
         /// What it gave.
-        body: Bytes,
+        body: B,
     },
     /// There will be no more.
     Close,
+}
+
+impl From<Request> for Request<Content> {
+    fn from(request: Request) -> Self {
+        match request {
+            Request::Get { action } => Self::Get { action },
+            Request::Put {
+                action,
+                output,
+                body,
+            } => Self::Put {
+                action,
+                output,
+                body: body.into(),
+            },
+            Request::Close => Self::Close,
+        }
+    }
 }
 
 /// What a cache answers.
