@@ -96,7 +96,7 @@ fn a_close_refuses_what_was_not_sent() {
         let stage = stage(&["late"]);
         let waits = stage.ask("echo", "");
         let (waits, report) = tokio::join!(waits, stage.helper.close());
-        assert!(matches!(waits, Err(CallError::Closed)), "{waits:?}");
+        assert!(matches!(waits, Err(CallError::Closed { .. })), "{waits:?}");
         let report = report.unwrap();
         assert!(report.is_clean(), "{report}");
         drop(stage.tree.stop().await);

@@ -16,7 +16,7 @@ pub(crate) fn check(stream: &[u8]) {
             continue;
         }
         let mut written = Vec::new();
-        Asking::default().write(*id, request, &mut written);
+        Asking::default().write(*id, &request.clone().into(), &mut written);
         assert_eq!(requests(&written), [asked], "{written:?}");
     }
     for (id, answer) in answers(stream) {
