@@ -94,7 +94,8 @@ fn helper_16_of_two_answers_the_first_one_counts() {
     alone(async || {
         let stage = stage(&[]);
         assert_eq!(stage.ask("twice", "").await.unwrap(), "first");
-        assert_eq!(stage.ask("echo", "fine").await.unwrap(), "fine");
+        // It may be sent before the second answer is heard.
+        assert_eq!(stage.ask("echo", "again").await.unwrap(), "again");
         assert_eq!(stage.restarts().await, 1);
         stage.tree.stop().await.unwrap();
     });

@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use perennial::helper::{Helper, Protocol};
-use perennial::process::Command;
+use perennial::process::{Command, Ladder, Signal};
 use perennial::{Backoff, Context, RunError, Supervisor, Tree};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, kill_process};
 
-use crate::common::children;
+use crate::common::{PATIENCE, children};
 
 /// A program of others, with this folder for its home.
 pub(crate) fn command(program: &str, folder: &Path) -> Command {
     let command = Command::new(find(program)).current_dir(folder);
+    let patient = Ladder::new().close_stdin(PATIENCE);
+    let command = command.ladder(patient.signal(Signal::TERM, PATIENCE));
     command.env("HOME", folder).env("TMPDIR", folder)
 }
 
@@ -43,7 +45,7 @@ pub(crate) async fn kill<P: Protocol>(helper: &Helper<P>) {
         .expect("it is installed: ./tests/run does that");
     let killed = children().into_iter().filter_map(Pid::from_raw);
     for pid in killed {
-        kill_process(pid, Signal::KILL).expect("it is ours");
+        kill_process(pid, rustix::process::Signal::KILL).expect("it is ours");
     }
 }
 
