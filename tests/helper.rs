@@ -1,4 +1,4 @@
-//! Helpers: a script that does as it is told, also what no helper should do, and programs of others.
+//! Helpers: a script that does as it is told, also what no helper should do, and those of others.
 
 #[path = "helper/calls.rs"]
 mod calls;
