@@ -1,4 +1,4 @@
-//! Helpers: a script that does as it is told, also what no helper should do.
+//! Helpers: a script that does as it is told, also what no helper should do, and those of others.
 
 #[path = "helper/bodies.rs"]
 mod bodies;
@@ -12,6 +12,9 @@ mod common;
 #[path = "helper/crashes.rs"]
 mod crashes;
 #[cfg(feature = "store")]
+#[path = "helper/foreign.rs"]
+mod foreign;
+#[cfg(feature = "store")]
 #[path = "helper/gocache.rs"]
 mod gocache;
 #[path = "helper/gocache_checks.rs"]
@@ -19,8 +22,14 @@ mod gocache_checks;
 #[cfg(feature = "store")]
 #[path = "helper/golang.rs"]
 mod golang;
+#[path = "helper/guest.rs"]
+mod guest;
 #[path = "helper/handshake.rs"]
 mod handshake;
+#[path = "helper/jsonrpc.rs"]
+mod jsonrpc;
+#[path = "helper/languages.rs"]
+mod languages;
 #[cfg(feature = "store")]
 #[path = "../benches/examples/program.rs"]
 mod program;

@@ -1,5 +1,6 @@
 //! Calls and their answers.
 
+use std::cell::Cell;
 use std::fs;
 use std::time::Duration;
 
@@ -180,6 +181,26 @@ fn helper_23_a_request_that_is_too_long_is_refused_here() {
             "{error}"
         );
         assert_eq!(stage.ask("echo", "fine").await.unwrap(), "fine");
+        stage.tree.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn helper_28_small_calls_wait_behind_a_large_one() {
+    // The documented limit: one message is written at a time, whole, in the order of the calls.
+    alone(async || {
+        static LARGE: [u8; 8_000_000] = [b'x'; 8_000_000];
+        let stage = stage(&[]);
+        let large = str::from_utf8(&LARGE).unwrap();
+        let ended = Cell::new(0);
+        let ask = async |text| {
+            let answer = stage.ask("echo", text).await.unwrap();
+            assert!(answer == text);
+            ended.replace(ended.get() + 1)
+        };
+        let calls = [large].into_iter().chain([""; 50]);
+        let places = join_all(calls.map(ask)).await;
+        assert_eq!(places, (0..51).collect::<Vec<_>>());
         stage.tree.stop().await.unwrap();
     });
 }

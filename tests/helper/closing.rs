@@ -6,8 +6,8 @@ use perennial::helper::{CallError, CloseAnswer, Helper};
 use perennial::process::{Command, Ladder, Rung, Signal};
 use perennial::{Context, Down, RunError, State, Supervisor};
 
-use crate::common::alone;
-use crate::script::{Ask, Script, stage, stage_with};
+use crate::common::{alone, children};
+use crate::script::{Ask, Script, Stage, stage, stage_with};
 
 #[test]
 fn helper_38_a_close_waits_for_the_answers_and_ends_in_order() {
@@ -173,6 +173,38 @@ fn a_stop_of_the_tree_closes_the_program_in_order() {
         let error = waits.unwrap_err();
         let told = matches!(error, CallError::Crashed { .. } | CallError::Down { .. });
         assert!(told, "{error:?}");
+    });
+}
+
+#[test]
+fn helper_47_one_that_nobody_has_any_more_is_closed_with_its_tree() {
+    // L9. The node has it; handles only call it.
+    alone(async || {
+        let Stage {
+            folder,
+            helper,
+            tree,
+        } = stage(&["ok", "noted"]);
+        helper.capabilities().await.unwrap();
+        drop(helper);
+        let report = tree.stop().await.unwrap();
+        assert!(report.stops.is_empty(), "{report}");
+        assert!(folder.path().join("closed").exists());
+    });
+}
+
+#[test]
+fn helper_50_an_interrupt_of_our_group_does_not_reach_the_program() {
+    // L1. It has a group of its own, so that it is closed in order when we are interrupted.
+    alone(async || {
+        use rustix::process::{Pid, getpgid};
+        let stage = stage(&[]);
+        stage.helper.capabilities().await.unwrap();
+        let programs: Vec<_> = children().into_iter().filter_map(Pid::from_raw).collect();
+        assert_eq!(programs.len(), 1);
+        // It leads its own.
+        assert_eq!(getpgid(Some(programs[0])).unwrap(), programs[0]);
+        stage.tree.stop().await.unwrap();
     });
 }
 

@@ -142,7 +142,8 @@ fn go_builds_cold_and_warm_and_after_the_cache_was_killed() {
         assert!(site.binary("first") == site.binary("second"));
 
         let (hits, puts) = site.build("warm");
-        assert!(hits > 50 && puts <= 1, "{hits} hits, {puts} puts");
+        // Go puts one thing each time, and the index of a folder once that is two seconds old.
+        assert!(hits > 50 && puts <= 2, "{hits} hits, {puts} puts");
         assert!(site.binary("warm") == site.binary("first"));
         assert!(
             site.verified()

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use perennial::helper::Protocol;
+use perennial::helper::gocache::Asking;
+
 use crate::common::alone;
 use crate::script::{Stage, python, stage, stage_with};
 
@@ -71,6 +74,7 @@ fn what_is_wrong_with_a_hello_is_told() {
     for (hello, said) in [
         ("exit", &["exited with code 3", "out of order"][..]),
         ("empty", &["it broke the protocol", "it can do nothing"]),
+        ("unable", &["it broke the protocol", "it cannot hold"]),
         (
             "junk",
             &[
@@ -91,6 +95,16 @@ fn what_is_wrong_with_a_hello_is_told() {
             stage.tree.stop().await.unwrap();
         });
     }
+}
+
+#[test]
+fn helper_06_a_hello_is_no_answer_to_a_call() {
+    // The hello of GOCACHEPROG has an id that no call ever has.
+    let read = |hello: &[u8]| Asking::default().read_hello(hello);
+    read(br#"{"ID":0,"KnownCommands":["get"]}"#).unwrap();
+    let error = read(br#"{"ID":7,"KnownCommands":["get"]}"#).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("the id of a hello is 0"), "{error}");
 }
 
 #[test]

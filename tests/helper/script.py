@@ -36,8 +36,8 @@ elif hello == "exit":
     sys.exit(3)
 elif hello == "empty":
     can = []
-elif hello == "less":
-    can = ["hold", "close"]
+elif hello == "unable":
+    can = ["echo", "close"]
 elif hello == "junk":
     words("this is no hello" + "!" * 500 + "\n")
 elif hello == "no-close":
@@ -118,6 +118,9 @@ for line in sys.stdin:
     elif do == "close":
         if closing == "exit":
             sys.exit(0)
+        elif closing == "noted":
+            open("closed", "w").close()
+            say(id=id, text="")
         elif closing == "error":
             say(id=id, error="disk full")
         elif closing != "silent":

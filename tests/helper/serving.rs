@@ -74,6 +74,49 @@ fn each_request_of_a_build_has_its_answer() {
 }
 
 #[test]
+fn what_go_writes_is_read_whichever_way_it_is_written() {
+    // The shapes of a real exchange. Go and its kin write one value after the other, and leave out
+    // what is empty; a later one may put fields in another order, or add some.
+    alone(async || {
+        let (id, body) = (
+            "Gn1GNDHWfynrHP5pfz/A38IhQqPZ+6OIzcEC7O+0EoE=",
+            "Z28gaW5kZXggdjIK",
+        );
+        let asked = format!(
+            "\
+{{\"ID\":1,\"Command\":\"get\",\"ActionID\":\"{id}\"}}
+
+{{\"ID\":2,\"Command\":\"put\",\"ActionID\":\"{id}\",\"OutputID\":\"{id}\",\"BodySize\":12}}
+
+\"{body}\"
+{{\"BodySize\":12,\"OutputID\":\"{id}\",\"ActionID\":\"{id}\",\"Command\":\"put\",\"ID\":3}}
+\"{body}\"
+
+
+{{\"ID\":4,\"Command\":\"put\",\"ActionID\":\"{id}\",\"OutputID\":\"{id}\"}}
+
+{{\"ID\":5,\"Command\":\"put\",\"ActionID\":\"{id}\",\"OutputID\":\"{id}\",\"BodySize\":0}}
+{{ \"ID\": 6, \"Later\": {{\"a\": [1]}}, \"Command\": \"get\", \"ActionID\": \"{id}\" }}\r
+{{\"ID\":7,\"Command\":\"close\"}}
+
+"
+        );
+        let (served, said) = said(&asked).await;
+        served.unwrap();
+        let answers = "\
+{\"ID\":1,\"Miss\":true}
+{\"ID\":2,\"DiskPath\":\"/go index v2\\n\"}
+{\"ID\":3,\"DiskPath\":\"/go index v2\\n\"}
+{\"ID\":4,\"DiskPath\":\"/\"}
+{\"ID\":5,\"DiskPath\":\"/\"}
+{\"ID\":6,\"Miss\":true}
+{\"ID\":7}
+";
+        assert_eq!(said, format!("{HELLO}{answers}"));
+    });
+}
+
+#[test]
 fn answers_are_written_as_go_reads_them() {
     // The frames of GOCACHEPROG, of a hit and of an error.
     let hit = Response::Hit {
