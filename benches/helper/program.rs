@@ -2,12 +2,10 @@
 
 use std::env;
 use std::io::{BufRead, Write, stdin, stdout};
-use std::os::fd::{AsFd, OwnedFd};
 
 use bytes::Bytes;
-use perennial::helper::{Asked, Framing, Listener, ProtocolError, ServeLimits, serve};
+use perennial::helper::{Asked, Framing, Listener, ProtocolError, ServeLimits, serve, stdio};
 use perennial::process::Command;
-use tokio::net::unix::pipe::{Receiver, Sender};
 
 use crate::words::Said;
 
@@ -59,9 +57,7 @@ impl Listener for Hears {
 pub(crate) async fn answer() {
     let mut limits = ServeLimits::default();
     limits.message_max = MESSAGE_MAX;
-    // As pipes: tokio's standard streams would hand each read and write to another thread.
-    let input = Receiver::from_owned_fd(owned(&stdin())).expect("it is a pipe");
-    let output = Sender::from_owned_fd(owned(&stdout())).expect("it is a pipe");
+    let (input, output) = stdio().expect("two pipes");
     let served = serve(input, output, limits, Hears, async |asked| work(&asked));
     served.await.expect("nobody breaks the protocol");
 }
@@ -101,9 +97,4 @@ fn said(id: u64, text: &str) -> Vec<u8> {
     let mut message = Vec::new();
     Said { id, text }.write(&mut message);
     message
-}
-
-fn owned(stream: &impl AsFd) -> OwnedFd {
-    let owned = stream.as_fd().try_clone_to_owned();
-    owned.expect("there is room for a descriptor")
 }

@@ -19,9 +19,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use perennial::helper::gocache::Listening;
-use perennial::helper::{ServeLimits, serve};
+use perennial::helper::{ServeLimits, serve, stdio};
 use perennial::store::Store;
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 
 use crate::args::{Args, Place, Verb};
 use crate::cache::Cache;
@@ -31,7 +31,9 @@ const MESSAGE_MAX: usize = 2 << 30;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let done = Runtime::new().map_err(Into::into).and_then(|runtime| {
+    // One thread talks to the go command; files are looked at by others.
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(Into::into).and_then(|runtime| {
         let done = runtime.block_on(run(args.verb));
         // A thread that waits for more input is not waited for.
         runtime.shutdown_background();
@@ -50,7 +52,7 @@ async fn run(verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::Serve { place, verbose } => {
             let cache = Cache::new(open(&place).await?);
-            let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
+            let (input, output) = stdio()?;
             let mut limits = ServeLimits::default();
             limits.message_max = MESSAGE_MAX;
             serve(input, output, limits, Listening::default(), |request| {

@@ -29,6 +29,7 @@ mod protocol;
 mod report;
 mod serve;
 mod session;
+mod stdio;
 
 pub use self::body::{Body, BodyError};
 pub use self::error::{CallError, Crash, CrashCause, Delivered, RunHelperError};
@@ -37,3 +38,4 @@ pub use self::handle::{Builder, Helper};
 pub use self::protocol::{CallId, Message, Protocol, ProtocolError};
 pub use self::report::{CloseAnswer, CloseReport};
 pub use self::serve::{Asked, Listener, ServeError, ServeLimits, serve};
+pub use self::stdio::stdio;
