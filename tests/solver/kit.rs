@@ -338,7 +338,12 @@ pub(crate) fn barrier(of: usize) -> Gate {
     let barrier = Arc::new(Barrier::new(of));
     Arc::new(move |_| {
         let barrier = barrier.clone();
-        async move { drop(barrier.wait().await) }.boxed()
+        async move {
+            {
+                barrier.wait().await;
+            }
+        }
+        .boxed()
     })
 }
 
