@@ -4,9 +4,13 @@
 //! what became of each.
 #![cfg(all(feature = "solver", feature = "testing"))]
 
+#[path = "solver/fresh.rs"]
+mod fresh;
 #[path = "solver/kit.rs"]
 mod kit;
 #[path = "stage/serve.rs"]
 mod serve;
 #[path = "solver/sharing.rs"]
 mod sharing;
+#[path = "solver/subbuilds.rs"]
+mod subbuilds;
