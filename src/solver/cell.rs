@@ -247,6 +247,12 @@ where
         }
     }
 
+    /// Whether a run that nobody waits for has not ended yet.
+    pub(super) fn is_unwinding(&self) -> bool {
+        let phase = &self.shared.state.lock().phase;
+        matches!(phase, Phase::Unwinding(child) if child.try_ended().is_none())
+    }
+
     /// Whether there is another handle than this one.
     pub(super) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.shared) > 1

@@ -1,12 +1,14 @@
 //! Sub-builds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use perennial::solver::{Edge, OperationError, Vertex};
 use tokio::join;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::kit::{Kit, after, barrier, play, play_with, text};
+use crate::kit::{Gate, Kit, after, barrier, play, play_with, text};
 
 /// A vertex that builds another on its way, which is named by a function: so it may be itself.
 fn asks_for(kit: &Kit, name: &str, other: fn(&Kit) -> Vertex<u64>) -> Vertex<u64> {
@@ -249,5 +251,51 @@ fn sol_71_a_sub_build_that_fails_fails_what_asked_for_it() {
         }
         kit.expect(2, 2, 0);
         join!(a.finish(), b.finish());
+    });
+}
+
+/// A gate that opens a while after the operation was told to stop.
+fn unwinds_slowly() -> Gate {
+    Arc::new(|ctx| {
+        let unwinds = async move {
+            ctx.cancelled().await;
+            sleep(Duration::from_millis(300)).await;
+        };
+        unwinds.boxed()
+    })
+}
+
+#[test]
+fn sol_23_finish_waits_for_what_a_sub_build_has_begun() {
+    // Rules 2, 8. It was not in the graph of the job, and is told to stop by way of its parent.
+    play(|kit| async move {
+        let below = kit.leaf("below", "below", 7).before_run(unwinds_slowly());
+        let below = below.vertex().build().output(0);
+        let sub = kit.sub_build("sub", "sub", below).vertex().build();
+        let top = kit.sum(1, [sub.output(0)]).output(0);
+        let job = kit.job("a");
+        let build = timeout(Duration::from_millis(10), job.build(&top));
+        assert!(kit.h.wait(build).await.is_err());
+        assert_eq!(kit.running(), 2);
+        kit.h.wait(job.finish()).await;
+        assert_eq!(kit.running(), 0);
+        kit.expect_empty();
+    });
+}
+
+#[test]
+fn sol_23_finish_waits_for_the_inputs_of_what_it_waits_for() {
+    // Rule 2. They are told to stop when that does not want them any more.
+    play(|kit| async move {
+        let input = kit.leaf("input", "input", 7).before_run(unwinds_slowly());
+        let input = input.vertex().build().output(0);
+        let top = kit.sum(1, [kit.sum(1, [input]).output(0)]).output(0);
+        let job = kit.job("a");
+        let build = timeout(Duration::from_millis(10), job.build(&top));
+        assert!(kit.h.wait(build).await.is_err());
+        assert_eq!(kit.running(), 1);
+        kit.h.wait(job.finish()).await;
+        assert_eq!(kit.running(), 0);
+        kit.expect_empty();
     });
 }
