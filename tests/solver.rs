@@ -4,6 +4,8 @@
 //! what became of each.
 #![cfg(all(feature = "solver", feature = "testing"))]
 
+#[path = "solver/flights.rs"]
+mod flights;
 #[path = "solver/fresh.rs"]
 mod fresh;
 #[path = "solver/kit.rs"]
