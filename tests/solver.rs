@@ -10,6 +10,10 @@ mod flights;
 mod fresh;
 #[path = "solver/kit.rs"]
 mod kit;
+#[path = "solver/progress.rs"]
+mod progress;
+#[path = "solver/results.rs"]
+mod results;
 #[path = "stage/serve.rs"]
 mod serve;
 #[path = "solver/sharing.rs"]
