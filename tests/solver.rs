@@ -10,6 +10,8 @@ mod flights;
 mod fresh;
 #[path = "solver/kit.rs"]
 mod kit;
+#[path = "solver/model.rs"]
+mod model;
 #[path = "solver/progress.rs"]
 mod progress;
 #[path = "solver/results.rs"]
