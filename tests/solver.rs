@@ -10,6 +10,8 @@ mod flights;
 mod fresh;
 #[path = "solver/kit.rs"]
 mod kit;
+#[path = "solver/leases.rs"]
+mod leases;
 #[path = "solver/model.rs"]
 mod model;
 #[path = "solver/progress.rs"]
