@@ -4,9 +4,23 @@
 //! what became of each.
 #![cfg(all(feature = "solver", feature = "testing"))]
 
+#[path = "solver/flights.rs"]
+mod flights;
+#[path = "solver/fresh.rs"]
+mod fresh;
 #[path = "solver/kit.rs"]
 mod kit;
+#[path = "solver/leases.rs"]
+mod leases;
+#[path = "solver/model.rs"]
+mod model;
+#[path = "solver/progress.rs"]
+mod progress;
+#[path = "solver/results.rs"]
+mod results;
 #[path = "stage/serve.rs"]
 mod serve;
 #[path = "solver/sharing.rs"]
 mod sharing;
+#[path = "solver/subbuilds.rs"]
+mod subbuilds;

@@ -191,7 +191,7 @@ where
                     self.end(generation);
                 }
                 Found::Waits(mut waiter) => {
-                    // A run whose end nobody was told was never begun: its pool was stopped first.
+                    // Each run reports, and if it is dropped that it was stopped.
                     let outcome = (&mut waiter.outcome).await;
                     return outcome.unwrap_or(Err(CellError::Stopped));
                 }
@@ -247,6 +247,12 @@ where
         }
     }
 
+    /// Whether a run that nobody waits for has not ended yet.
+    pub(super) fn is_unwinding(&self) -> bool {
+        let phase = &self.shared.state.lock().phase;
+        matches!(phase, Phase::Unwinding(child) if child.try_ended().is_none())
+    }
+
     /// Whether there is another handle than this one.
     pub(super) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.shared) > 1
@@ -276,8 +282,7 @@ where
             }
             Phase::Idle => {
                 let generation = state.generation + 1;
-                let cell = self.shared.clone();
-                let run = once(move |ctx| run(ctx, cell, given));
+                let run = once(move |ctx| run(ctx, given));
                 let started = pool.start(run.grace(self.grace));
                 let child = started.map_err(|error| CellError::NotStarted(Arc::new(error)))?;
                 let (sender, outcome) = oneshot::channel();
@@ -287,8 +292,14 @@ where
                 state.phase = Phase::Running { waiters, child };
                 let waiter = self.waiter(generation, key, outcome);
                 drop(state);
-                // A pool that stops has dropped the run, and the work goes with it.
-                let _ = work.take().map(|work| give.send(work));
+                let cell = self.shared.clone();
+                let report = Report {
+                    cell,
+                    is_told: false,
+                };
+                // A pool that stops may have dropped the run: then what it was to report is told.
+                let given = work.take().map(|work| give.send((report, work)));
+                drop(given);
                 return Ok(Found::Waits(waiter));
             }
         };
@@ -349,7 +360,7 @@ impl<T, E> Drop for Waiter<T, E> {
     }
 }
 
-/// Tells the end of a run, whichever way it ends.
+/// Tells the end of a run, whichever way it ends, or that it never began.
 struct Report<T: Clone, E: Clone> {
     cell: Arc<Shared<T, E>>,
     is_told: bool,
@@ -412,18 +423,16 @@ impl<T: Clone, E: Clone> Drop for Report<T, E> {
 }
 
 /// A run, as a child of its pool.
-async fn run<T, E, F, Fut>(context: Context, cell: Arc<Shared<T, E>>, given: oneshot::Receiver<F>)
+async fn run<T, E, F, Fut>(context: Context, given: oneshot::Receiver<(Report<T, E>, F)>)
 where
     T: Clone + Send,
     E: Clone + Send,
     F: FnOnce(Context) -> Fut + Send,
     Fut: Future<Output = Result<T, Fault<E>>> + Send,
 {
-    let mut report = Report {
-        cell,
-        is_told: false,
+    let Ok((mut report, work)) = given.await else {
+        return;
     };
-    let Ok(work) = given.await else { return };
     let context_of_work = context.clone();
     let work = AssertUnwindSafe(async move { work(context_of_work).await });
     match work.catch_unwind().await {

@@ -129,9 +129,7 @@ impl<V: Send + Sync + 'static> Job<V> {
         self.cancelled.cancel();
         let roots = mem::take(&mut *self.roots.lock());
         for root in &roots {
-            for state in Shared::walk(root) {
-                state.quiet().await;
-            }
+            Shared::quiet(root).await;
         }
         self.end();
         drop(roots);

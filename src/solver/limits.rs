@@ -18,6 +18,9 @@ pub(super) struct Limits(BTreeMap<String, (Arc<Semaphore>, u32)>);
 pub(super) struct Permits {
     needs: Vec<(Arc<Semaphore>, u32)>,
     hand: Mutex<Hand>,
+    /// Held while they are taken: taken by two at once, those of one would be in the way of the
+    /// other.
+    taking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -67,21 +70,25 @@ impl Limits {
         }
         Ok(Permits {
             needs,
-            hand: Mutex::default(),
+            ..Permits::default()
         })
     }
 }
 
 impl Permits {
-    /// Waits for all of them.
+    /// Waits for all of them, unless they are held or are not needed any more.
     pub(super) async fn take(&self) {
+        let _taking = self.taking.lock().await;
+        if !self.hand.lock().is_open() {
+            return;
+        }
         let mut taken = Vec::with_capacity(self.needs.len());
         for (semaphore, permits) in &self.needs {
             // No semaphore of ours is ever closed.
             taken.extend(semaphore.clone().acquire_many_owned(*permits).await);
         }
         let mut hand = self.hand.lock();
-        if hand.waiting == 0 && hand.held.is_empty() {
+        if hand.is_open() {
             hand.held = taken;
         }
     }
@@ -97,6 +104,13 @@ impl Permits {
     }
 }
 
+impl Hand {
+    /// Whether there is nothing in it that should be.
+    const fn is_open(&self) -> bool {
+        self.waiting == 0 && self.held.is_empty()
+    }
+}
+
 impl Lent<'_> {
     /// Takes the permits again, unless the run waits for another sub-build.
     ///
@@ -104,9 +118,7 @@ impl Lent<'_> {
     pub(super) async fn take_back(self) {
         let permits = self.0;
         drop(self);
-        if permits.hand.lock().waiting == 0 {
-            permits.take().await;
-        }
+        permits.take().await;
     }
 }
 

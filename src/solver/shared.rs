@@ -179,21 +179,41 @@ impl<V: Send + Sync + 'static> Shared<V> {
 
     /// All below a state, and itself last: each once, and after its inputs.
     pub(super) fn walk(root: &Arc<State<V>>) -> Vec<Arc<State<V>>> {
+        Self::walk_by(root, |state| state.inputs().to_vec())
+    }
+
+    /// All that can be reached by this, and the root last: each once, and after what it leads to.
+    fn walk_by(
+        root: &Arc<State<V>>,
+        leads_to: impl Fn(&State<V>) -> Vec<Arc<State<V>>>,
+    ) -> Vec<Arc<State<V>>> {
         let mut seen = HashSet::from([Arc::as_ptr(root)]);
-        let (mut walked, mut opened) = (Vec::new(), vec![(root.clone(), 0)]);
-        while let Some((state, done)) = opened.last_mut() {
-            match state.inputs().get(*done) {
-                Some(below) => {
-                    *done += 1;
-                    let below = below.clone();
-                    if seen.insert(Arc::as_ptr(&below)) {
-                        opened.push((below, 0));
-                    }
+        let mut opened = vec![(root.clone(), leads_to(root).into_iter())];
+        let mut walked = Vec::new();
+        while let Some((_, next)) = opened.last_mut() {
+            match next.next() {
+                Some(below) if seen.insert(Arc::as_ptr(&below)) => {
+                    let next = leads_to(&below).into_iter();
+                    opened.push((below, next));
                 }
+                Some(_) => {}
                 None => walked.extend(opened.pop().map(|(state, _)| state)),
             }
         }
         walked
+    }
+
+    /// Waits until nothing of a state unwinds, and nothing of what it waits for: from the top down,
+    /// for what ends leaves that. What has come meanwhile is seen by another look.
+    pub(super) async fn quiet(root: &Arc<State<V>>) {
+        let mut is_quiet = false;
+        while !is_quiet {
+            is_quiet = true;
+            for state in Self::walk_by(root, State::waits_for).iter().rev() {
+                is_quiet &= !state.is_unwinding();
+                state.quiet().await;
+            }
+        }
     }
 
     /// The execution for a key: a present one, or a new one.
@@ -336,13 +356,7 @@ impl<V: Send + Sync + 'static> Reach<V> {
                 return Some(self.way_to(at));
             }
             let state = state.clone();
-            self.add(state.inputs().iter().cloned(), Some(at));
-            if let Some(execution) = state.execution() {
-                self.add(execution.below(), Some(at));
-                let driver = execution.driver();
-                let inputs = driver.map(|driver| driver.inputs().to_vec());
-                self.add(inputs.unwrap_or_default(), Some(at));
-            }
+            self.add(state.waits_for(), Some(at));
             at += 1;
         }
         None

@@ -83,6 +83,17 @@ impl<V: Send + Sync + 'static> State<V> {
         self.execution.get()
     }
 
+    /// All that it waits for, or may have to: its inputs, and what is below its execution.
+    pub(super) fn waits_for(&self) -> Vec<Arc<Self>> {
+        let mut all = self.inputs.clone();
+        if let Some(execution) = self.execution.get() {
+            all.extend(execution.below());
+            let driver = execution.driver();
+            all.extend(driver.iter().flat_map(|driver| &driver.inputs).cloned());
+        }
+        all
+    }
+
     pub(super) fn known_key(&self) -> Option<Key> {
         self.known_key.get().copied()
     }
@@ -214,6 +225,11 @@ impl<V: Send + Sync + 'static> State<V> {
             self.shared.journal.lock().tell_failed(self.entry, text);
         }
         error
+    }
+
+    pub(super) fn is_unwinding(&self) -> bool {
+        let execution = self.execution.get();
+        self.key.is_unwinding() || execution.is_some_and(|one| one.cell.is_unwinding())
     }
 
     /// Waits until nothing of it unwinds.

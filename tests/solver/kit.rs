@@ -14,6 +14,7 @@ use perennial::solver::{
 use perennial::store::Digest;
 use perennial::testing::Harness;
 use perennial::{Context, RunError, State};
+use proptest::test_runner::Config as ProptestConfig;
 use tokio::sync::Barrier;
 
 /// What has been asked so far.
@@ -437,6 +438,18 @@ pub(crate) fn play_with<Fut: Future<Output = ()>>(
         after.expect_empty();
         after.solver.releaser().all_released().expect("a leak");
     });
+}
+
+/// How many random cases are played, unless `PROPTEST_CASES` says otherwise.
+pub(crate) fn cases(few: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    let is_set = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if is_set { config.cases } else { few };
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..config
+    }
 }
 
 /// The text of an error with all its causes.
