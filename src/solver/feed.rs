@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use slab::Slab;
 use tokio::sync::Notify;
@@ -32,12 +33,12 @@ struct Log {
     /// What is kept, by number.
     events: BTreeMap<u64, JobEvent>,
     /// Where the newest status of each vertex and id is.
-    statuses: HashMap<(Digest, Arc<str>), u64>,
+    statuses: HashMap<(Digest, Arc<str>), u64, RandomState>,
     /// How many events were dropped.
     dropped: u64,
     readers: Slab<Reader>,
     vertices: Vec<VertexSnapshot>,
-    by_digest: HashMap<Digest, usize>,
+    by_digest: HashMap<Digest, usize, RandomState>,
     ended: Option<Duration>,
 }
 

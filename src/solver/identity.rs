@@ -2,6 +2,9 @@
 
 use crate::store::Digest;
 
+/// How many bytes most identities and keys have room in.
+const LENGTH: usize = 256;
+
 /// What makes an operation what it is, written part by part.
 ///
 /// Each part goes in with its length, so that no two lists of parts are the same bytes.
@@ -24,7 +27,7 @@ impl Identity {
     /// The identity of an operation of this kind: such a word keeps kinds apart.
     #[must_use]
     pub fn new(kind: &str) -> Self {
-        let mut identity = Self(Vec::new());
+        let mut identity = Self(Vec::with_capacity(LENGTH));
         identity.add(kind);
         identity
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use slab::Slab;
 
 use super::event::{JobEventKind, VertexState};
@@ -23,7 +24,7 @@ pub(super) struct Journal {
 
 struct FeedEntry {
     feed: Arc<Feed>,
-    vertices: HashSet<usize>,
+    vertices: HashSet<usize, RandomState>,
 }
 
 struct VertexEntry {
@@ -56,7 +57,7 @@ struct Story {
 
 impl Journal {
     pub(super) fn add_feed(&mut self, feed: Arc<Feed>) -> usize {
-        let vertices = HashSet::new();
+        let vertices = HashSet::default();
         self.feeds.insert(FeedEntry { feed, vertices })
     }
 
@@ -197,7 +198,7 @@ impl Journal {
     fn feeds_of(&self, execution: usize) -> Vec<usize> {
         let vertices = self.executions[execution].vertices.iter();
         let feeds = vertices.flat_map(|vertex| &self.vertices[*vertex].feeds);
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::<_, RandomState>::default();
         feeds.copied().filter(|feed| seen.insert(*feed)).collect()
     }
 

@@ -7,6 +7,8 @@ use std::hash::Hash;
 use std::ptr;
 use std::sync::{Arc, Weak};
 
+use foldhash::fast::RandomState;
+
 use super::execution::Execution;
 use super::state::State;
 use super::vertex::Freshness;
@@ -22,13 +24,13 @@ pub(super) struct Registry<V> {
 }
 
 /// Two places for each key: one for what may come of a store, one for what is made anew.
-pub(super) struct Slots<K, T>(HashMap<K, [Weak<T>; 2]>);
+pub(super) struct Slots<K, T>(HashMap<K, [Weak<T>; 2], RandomState>);
 
 impl<V> Default for Registry<V> {
     fn default() -> Self {
         Self {
-            states: Slots(HashMap::new()),
-            executions: Slots(HashMap::new()),
+            states: Slots(HashMap::default()),
+            executions: Slots(HashMap::default()),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -187,7 +188,7 @@ impl<V: Send + Sync + 'static> Shared<V> {
         root: &Arc<State<V>>,
         leads_to: impl Fn(&State<V>) -> Vec<Arc<State<V>>>,
     ) -> Vec<Arc<State<V>>> {
-        let mut seen = HashSet::from([Arc::as_ptr(root)]);
+        let mut seen: HashSet<_, RandomState> = HashSet::from_iter([Arc::as_ptr(root)]);
         let mut opened = vec![(root.clone(), leads_to(root).into_iter())];
         let mut walked = Vec::new();
         while let Some((_, next)) = opened.last_mut() {
@@ -327,14 +328,14 @@ impl<V: Send + Sync + 'static> Shared<V> {
 struct Reach<V> {
     /// States, each with the one from which it was reached.
     reached: Vec<(Arc<State<V>>, Option<usize>)>,
-    seen: HashSet<*const State<V>>,
+    seen: HashSet<*const State<V>, RandomState>,
 }
 
 impl<V: Send + Sync + 'static> Reach<V> {
     fn new(from: impl IntoIterator<Item = Arc<State<V>>>) -> Self {
         let mut reach = Self {
             reached: Vec::new(),
-            seen: HashSet::new(),
+            seen: HashSet::default(),
         };
         reach.add(from, None);
         reach

@@ -122,7 +122,8 @@ impl<V: Send + Sync + 'static> State<V> {
             let execution = self.join(key);
             let (state, joined) = (self.clone(), execution.clone());
             let pool = self.shared.pool()?;
-            let run = move |context| execution::drive(state, joined, context);
+            // In a box: it is moved some times before it runs.
+            let run = move |context| execution::drive(state, joined, context).boxed();
             let made = execution.cell.get(&pool, run).await;
             made.map_err(|error| {
                 BuildError::from_run(error, self.vertex.shared_name(), self.digest())
