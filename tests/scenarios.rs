@@ -4,7 +4,7 @@
 //! The check is a function of texts, so `planted` runs it over faults it makes up: a check that
 //! cannot fail is a defect.
 
-#[path = "otp/planted.rs"]
+#[path = "scenarios/planted.rs"]
 mod planted;
 
 use std::collections::{BTreeMap, BTreeSet};
