@@ -4,9 +4,15 @@
 //! what became of each.
 #![cfg(all(feature = "solver", feature = "testing"))]
 
+#[path = "solver/failing.rs"]
+mod failing;
+#[path = "solver/keys.rs"]
+mod keys;
 #[path = "solver/kit.rs"]
 mod kit;
 #[path = "stage/serve.rs"]
 mod serve;
 #[path = "solver/sharing.rs"]
 mod sharing;
+#[path = "solver/stores.rs"]
+mod stores;
