@@ -4,6 +4,8 @@
 //! what became of each.
 #![cfg(all(feature = "solver", feature = "testing"))]
 
+#[path = "solver/cancelling.rs"]
+mod cancelling;
 #[path = "solver/failing.rs"]
 mod failing;
 #[path = "solver/keys.rs"]
