@@ -67,7 +67,7 @@ pub struct LiveVertex {
     pub state: VertexState,
     /// How many jobs hear of it.
     pub jobs: usize,
-    /// How many wait for it.
+    /// How many wait for its key or its run.
     pub waiters: usize,
     /// How many runs it had.
     pub runs: u64,
@@ -172,7 +172,7 @@ impl<V: Send + Sync + 'static> Solver<V> {
                     name: state.vertex.shared_name().clone(),
                     state: journal.state(state.entry()),
                     jobs: journal.watchers(state.entry()),
-                    waiters: cell.map_or(0, |cell| cell.waiters()),
+                    waiters: state.waiters(),
                     runs: cell.map_or(0, |cell| cell.runs()),
                 }
             })

@@ -36,6 +36,13 @@ fn assert_cancelled(built: Result<Output<u64>, BuildError>) {
     assert!(matches!(built, Err(BuildError::Cancelled)), "{built:?}");
 }
 
+/// How many wait for the vertices of this name; for all, if it is empty.
+fn waiters(kit: &Kit, name: &str) -> usize {
+    let vertices = kit.solver.snapshot().vertices.into_iter();
+    let named = vertices.filter(|vertex| vertex.name.contains(name));
+    named.map(|vertex| vertex.waiters).sum()
+}
+
 /// An operation whose first run waits until it is told to stop, takes a time to end, and fails.
 fn stubborn(kit: &Kit, unwinds_in: u64) -> Op {
     let is_first = AtomicBool::new(true);
@@ -94,15 +101,23 @@ fn sol_22_who_has_joined_gets_what_the_first_one_has_begun() {
         };
         let (of_first, of_second) = (v2(1), v2(2));
         let (first, second) = (kit.job("1"), kit.job("2"));
-        let all = async {
+        let leaves = async {
+            sleep(ms(100)).await;
+            let before = waiters(&kit, "v2");
+            cancel_after(100, &first).await;
+            sleep(ms(100)).await;
+            (before, waiters(&kit, "v2"))
+        };
+        let builds = async {
             join!(
                 timed(&kit, first.build(&of_first)),
                 second.build(&of_second),
-                cancel_after(200, &first),
+                leaves,
             )
         };
-        let ((left, at), stayed, ()) = kit.h.wait(all).await;
+        let ((left, at), stayed, waited) = kit.h.wait(builds).await;
         assert_cancelled(left);
+        assert_eq!(waited, (2, 1));
         assert_eq!((at, *stayed.unwrap()), (ms(200), 1));
         kit.expect(1, 1, 0);
         join!(first.finish(), second.finish());
@@ -326,13 +341,6 @@ async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
         }
     })
     .await
-}
-
-/// How many wait for the vertices of this name; for all, if it is empty.
-fn waiters(kit: &Kit, name: &str) -> usize {
-    let vertices = kit.solver.snapshot().vertices.into_iter();
-    let named = vertices.filter(|vertex| vertex.name.contains(name));
-    named.map(|vertex| vertex.waiters).sum()
 }
 
 /// A vertex that nothing is known of: it takes time to say its key, to look at its input, which is
