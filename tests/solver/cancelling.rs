@@ -12,9 +12,9 @@ use futures::future::{join_all, poll_fn};
 use perennial::Rung;
 use perennial::solver::{BuildError, Edge, FailureCause, Job, OperationError, Output, VertexState};
 use tokio::join;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::kit::{Gate, Kit, Op, after, by_content, play, play_with, text, when_cancelled};
+use crate::kit::{Gate, Kit, Op, after, by_content, pass, play, play_with, text, when_cancelled};
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -22,7 +22,7 @@ const fn ms(milliseconds: u64) -> Duration {
 
 /// Gives all builds of a job up after a time.
 async fn cancel_after(milliseconds: u64, job: &Job<u64>) {
-    sleep(ms(milliseconds)).await;
+    pass(milliseconds).await;
     job.cancel();
 }
 
@@ -53,7 +53,7 @@ fn stubborn(kit: &Kit, unwinds_in: u64) -> Op {
                 return Ok(vec![7]);
             }
             ctx.context().cancelled().await;
-            sleep(ms(unwinds_in)).await;
+            pass(unwinds_in).await;
             Err(OperationError::permanent("was told to stop"))
         }
     })
@@ -102,10 +102,10 @@ fn sol_22_who_has_joined_gets_what_the_first_one_has_begun() {
         let (of_first, of_second) = (v2(1), v2(2));
         let (first, second) = (kit.job("1"), kit.job("2"));
         let leaves = async {
-            sleep(ms(100)).await;
+            pass(100).await;
             let before = waiters(&kit, "v2");
             cancel_after(100, &first).await;
-            sleep(ms(100)).await;
+            pass(100).await;
             (before, waiters(&kit, "v2"))
         };
         let builds = async {
@@ -197,7 +197,7 @@ fn sol_25_who_comes_during_the_unwinding_waits_for_a_run_of_its_own() {
         let v0 = stubborn(&kit, 300).vertex().build().output(0);
         let (a, b) = (kit.job("a"), kit.job("b"));
         let newcomer = async {
-            sleep(ms(200)).await;
+            pass(200).await;
             timed(&kit, b.build(&v0)).await
         };
         let all = async { join!(a.build(&v0), newcomer, cancel_after(100, &a)) };
@@ -302,7 +302,7 @@ fn sol_30_runs_of_a_service_never_overlap() {
     play(|kit| async move {
         let service = kit.op("service", "seed", |ctx, _| async move {
             ctx.context().cancelled().await;
-            sleep(ms(2)).await;
+            pass(2).await;
             Err(OperationError::permanent("was told to stop"))
         });
         let service = service.vertex().build().output(0);
@@ -313,7 +313,7 @@ fn sol_30_runs_of_a_service_never_overlap() {
         let request = |round, number: u64| {
             let (kit, service) = (&kit, &service);
             async move {
-                sleep(ms(number % 3)).await;
+                pass(number % 3).await;
                 let job = kit.job(&format!("{round}.{number}"));
                 let (built, ()) = join!(job.build(service), cancel_after(number, &job));
                 assert_cancelled(built);
@@ -353,38 +353,39 @@ fn unknown(kit: &Kit) -> Edge<u64> {
     top.input(by_content(low.output(0))).build().output(0)
 }
 
-/// Drops a build that was polled so many times, beside another of the same if there is one. Gives
-/// what it has built, if it was not dropped.
-async fn dropped_after(polls: usize, kit: &Kit, has_another: bool) -> Option<u64> {
-    let (a, b, top) = (kit.job("a"), kit.job("b"), unknown(kit));
-    let dropped = async {
-        let built = polled(polls, a.build(&top)).await;
-        assert!(waiters(kit, "top") <= usize::from(has_another), "{polls}");
+/// Drops a build that was polled so many times, beside others of the same. Gives what it has
+/// built, if it was not dropped.
+async fn dropped_after(polls: usize, kit: &Kit, others: usize) -> Option<u64> {
+    let (dropped, top) = (kit.job("dropped"), unknown(kit));
+    let jobs: Vec<_> = (0..others).map(|at| kit.job(&format!("{at}"))).collect();
+    let build = async {
+        let built = polled(polls, dropped.build(&top)).await;
+        assert!(waiters(kit, "top") <= others, "{polls}");
         built
     };
-    let another = async {
-        match has_another {
-            true => *b.build(&top).await.unwrap(),
-            false => 7,
-        }
-    };
-    let (built, another) = kit.h.wait(async { join!(dropped, another) }).await;
-    assert_eq!(another, 7);
+    let beside = join_all(jobs.iter().map(|job| job.build(&top)));
+    let (built, beside) = kit.h.wait(async { join!(build, beside) }).await;
+    for built in beside {
+        assert_eq!(*built.expect("it goes on"), 7);
+    }
     kit.h.advance(ms(100)).await;
     assert_eq!((waiters(kit, ""), kit.running()), (0, 0), "{polls}");
-    join!(a.finish(), b.finish());
+    join!(
+        dropped.finish(),
+        join_all(jobs.into_iter().map(Job::finish))
+    );
     kit.expect_empty();
-    built.map(|built| *built.unwrap())
+    built.map(|built| *built.expect("all is well"))
 }
 
 #[test]
 fn sol_31_a_build_may_be_dropped_wherever_it_waits() {
-    // Rule 2. Whether another one waits beside it or not, which goes on.
-    for has_another in [false, true] {
+    // Rule 2. Whether others wait beside it or not, which go on.
+    for others in [0, 2] {
         play(|kit| async move {
             let mut polls = 1;
             let built = loop {
-                match dropped_after(polls, &kit, has_another).await {
+                match dropped_after(polls, &kit, others).await {
                     Some(built) => break built,
                     None => polls += 1,
                 }
@@ -450,7 +451,7 @@ fn sol_33_who_waits_is_told_that_the_solver_stops() {
                 .zip(&edges)
                 .map(|(job, edge)| timed(&kit, job.build(edge)));
             let stop = async {
-                sleep(ms(100)).await;
+                pass(100).await;
                 kit.h.tree().stop().await
             };
             let all = async { join!(join_all(builds), timed(&kit, stop)) };

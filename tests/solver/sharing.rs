@@ -6,9 +6,8 @@ use perennial::solver::{Edge, Vertex, Watched};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::join;
-use tokio::time::sleep;
 
-use crate::kit::{Kit, after, barrier, play, play_with};
+use crate::kit::{Kit, after, barrier, pass, play, play_with};
 use crate::stores::{Fault, TestStore};
 
 const fn ms(milliseconds: u64) -> Duration {
@@ -87,7 +86,7 @@ fn sol_07_a_job_that_comes_is_watched_and_its_id_is_taken() {
     // Rule 9. The watcher was there 50 ms before it.
     play(|kit| async move {
         let comes = async {
-            sleep(ms(50)).await;
+            pass(50).await;
             kit.job("a")
         };
         let both = async { join!(kit.solver.watch("a", ms(300)), comes) };
@@ -127,6 +126,7 @@ fn sol_08_a_finished_job_can_be_watched_for_a_while() {
             let sum = kit.sum(1, [kit.constant(2).output(0)]);
             new.build(&sum.output(0)).await.unwrap();
             new.finish().await;
+            assert_eq!(history(&kit, "a").await, 6);
             kit.h.advance(ms(600)).await;
             assert_eq!(history(&kit, "a").await, 6);
             kit.h.advance(ms(400)).await;

@@ -1,7 +1,7 @@
 //! A store that may be at fault.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -16,7 +16,7 @@ pub(crate) struct TestStore(Arc<Parts>);
 struct Parts {
     inner: MemoryStore<u64>,
     loads: AtomicUsize,
-    fault: Mutex<Option<Fault>>,
+    fault: Option<Fault>,
 }
 
 /// What a store does wrong.
@@ -34,9 +34,11 @@ pub(crate) enum Fault {
 
 impl TestStore {
     pub(crate) fn with(fault: Fault) -> Self {
-        let store = Self::default();
-        *store.0.fault.lock().unwrap() = Some(fault);
-        store
+        let fault = Some(fault);
+        Self(Arc::new(Parts {
+            fault,
+            ..Parts::default()
+        }))
     }
 
     /// How many results it has given.
@@ -50,7 +52,7 @@ impl TestStore {
     }
 
     fn has(&self, fault: Fault) -> bool {
-        *self.0.fault.lock().unwrap() == Some(fault)
+        self.0.fault == Some(fault)
     }
 }
 
