@@ -98,6 +98,21 @@ fn sol_07_a_job_that_comes_is_watched_and_its_id_is_taken() {
     });
 }
 
+#[test]
+fn sol_07_a_job_is_waited_for_as_long_as_it_takes() {
+    // Rule 9. There is no instant that is so far off.
+    play(|kit| async move {
+        let comes = async {
+            pass(50).await;
+            kit.job("a")
+        };
+        let both = async { join!(kit.solver.watch("a", Duration::MAX), comes) };
+        let (watch, job) = kit.h.wait(both).await;
+        assert_eq!((watch.expect("it came").id(), job.id()), ("a", "a"));
+        job.finish().await;
+    });
+}
+
 /// How many events a watcher reads of a finished job.
 async fn history(kit: &Kit, id: &str) -> usize {
     let watch = kit.solver.watch(id, Duration::ZERO).await;
