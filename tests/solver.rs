@@ -4,10 +4,16 @@
 //! what became of each.
 #![cfg(all(feature = "solver", feature = "testing"))]
 
+#[path = "solver/cancelling.rs"]
+mod cancelling;
+#[path = "solver/failing.rs"]
+mod failing;
 #[path = "solver/flights.rs"]
 mod flights;
 #[path = "solver/fresh.rs"]
 mod fresh;
+#[path = "solver/keys.rs"]
+mod keys;
 #[path = "solver/kit.rs"]
 mod kit;
 #[path = "solver/leases.rs"]
@@ -22,5 +28,7 @@ mod results;
 mod serve;
 #[path = "solver/sharing.rs"]
 mod sharing;
+#[path = "solver/stores.rs"]
+mod stores;
 #[path = "solver/subbuilds.rs"]
 mod subbuilds;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::error::{DuplicateJob, NoSuchJob};
 use super::event::VertexState;
@@ -67,7 +67,7 @@ pub struct LiveVertex {
     pub state: VertexState,
     /// How many jobs hear of it.
     pub jobs: usize,
-    /// How many wait for it.
+    /// How many wait for its key or its run.
     pub waiters: usize,
     /// How many runs it had.
     pub runs: u64,
@@ -131,7 +131,8 @@ impl<V: Send + Sync + 'static> Solver<V> {
         Ok(job)
     }
 
-    /// Watches a job, which may come yet within `wait`, or may have been finished a while ago.
+    /// Watches a job, which may come yet within `wait`, or may have been finished a while ago. As
+    /// long as it takes, if that is [`Duration::MAX`].
     ///
     /// # Errors
     ///
@@ -141,18 +142,20 @@ impl<V: Send + Sync + 'static> Solver<V> {
     ///
     /// Cancel safe.
     pub async fn watch(&self, id: &str, wait: Duration) -> Result<JobWatch, NoSuchJob> {
-        let until = Instant::now() + wait;
-        loop {
-            let changed = self.0.jobs_changed.notified();
-            let found = self.0.jobs.lock().find(id, self.0.linger);
-            if let Some(feed) = found {
-                return Ok(JobWatch::new(feed));
+        let comes = async {
+            loop {
+                let changed = self.0.jobs_changed.notified();
+                let found = self.0.jobs.lock().find(id, self.0.linger);
+                if let Some(feed) = found {
+                    return JobWatch::new(feed);
+                }
+                changed.await;
             }
-            timeout_at(until, changed).await.map_err(|_| NoSuchJob {
-                id: id.to_owned(),
-                waited: wait,
-            })?;
-        }
+        };
+        timeout(wait, comes).await.map_err(|_| NoSuchJob {
+            id: id.to_owned(),
+            waited: wait,
+        })
     }
 
     /// What it looks like now: what is live of jobs and vertices.
@@ -172,7 +175,7 @@ impl<V: Send + Sync + 'static> Solver<V> {
                     name: state.vertex.shared_name().clone(),
                     state: journal.state(state.entry()),
                     jobs: journal.watchers(state.entry()),
-                    waiters: cell.map_or(0, |cell| cell.waiters()),
+                    waiters: state.waiters(),
                     runs: cell.map_or(0, |cell| cell.runs()),
                 }
             })

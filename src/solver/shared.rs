@@ -110,10 +110,11 @@ impl<V: Send + Sync + 'static> Shared<V> {
         }
     }
 
-    /// Waits until the node stops.
+    /// Waits until the node stops, or has ended.
     pub(super) async fn stopping(&self) {
         let mut standing = self.standing.subscribe();
-        let stops = |standing: &Standing| matches!(standing, Standing::Stopping);
+        // It may not be seen that it stops: a moment later the node does not run any more.
+        let stops = |standing: &Standing| !matches!(standing, Standing::Running(_));
         // The sender is in `self`.
         let _ = standing.wait_for(stops).await;
     }

@@ -215,6 +215,12 @@ impl<V: Send + Sync + 'static> State<V> {
         Failure::of_operation(name, self.digest(), error, what).into()
     }
 
+    /// How many wait for its key, or for the run that it shares.
+    pub(super) fn waiters(&self) -> usize {
+        let of_run = self.execution.get().map(|execution| &execution.cell);
+        self.key.waiters() + of_run.map_or(0, Cell::waiters)
+    }
+
     /// The key has failed: there is no execution to tell it.
     fn fail(&self, error: CellError<BuildError>) -> BuildError {
         let name = self.vertex.shared_name();

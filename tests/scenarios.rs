@@ -1,20 +1,44 @@
-//! The table of OTP's scenarios, `tests/otp/scenarios.md`, against the tests: no number is without
-//! a test or a reason, and no test is without a number.
+//! The tables of scenarios against the tests: no number is without a test or a reason, and no test
+//! is without a number.
 //!
 //! The check is a function of texts, so `planted` runs it over faults it makes up: a check that
 //! cannot fail is a defect.
 
-#[path = "otp/planted.rs"]
+#[path = "scenarios/planted.rs"]
 mod planted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const TABLE: &str = "tests/otp/scenarios.md";
+/// A table of scenarios, and the tests that are for them.
+struct Suite {
+    /// What the names of its tests begin with, before the numbers.
+    prefix: &'static str,
+    table: &'static str,
+    /// Where its tests are.
+    folder: &'static str,
+    /// Those that have a process of their own, as what they look at is shared by all of a process.
+    apart: &'static [&'static str],
+    /// How many scenarios there are, so that none gets lost together with its test.
+    scenarios: usize,
+}
 
-/// How many scenarios there are, so that none gets lost together with its test.
-const SCENARIOS: usize = 122;
+const OTP: Suite = Suite {
+    prefix: "otp",
+    table: "tests/otp/scenarios.md",
+    folder: "tests/otp",
+    apart: &["tests/otp_log.rs"],
+    scenarios: 122,
+};
+
+const SOLVER: Suite = Suite {
+    prefix: "sol",
+    table: "tests/solver/scenarios.md",
+    folder: "tests/solver",
+    apart: &[],
+    scenarios: 84,
+};
 
 /// One line of the table.
 struct Row<'a> {
@@ -30,26 +54,55 @@ struct Test<'a> {
 }
 
 #[test]
-fn every_scenario_has_a_test_or_a_reason() {
-    // Read from the files as they are; the line that sums it up is printed.
-    let table = read(&root().join(TABLE));
-    let sources: Vec<_> = sources().iter().map(|path| read(path)).collect();
-    let sources: Vec<_> = sources.iter().map(String::as_str).collect();
-    match check(&table, &sources, SCENARIOS) {
-        Ok(summary) => println!("{summary}"),
-        Err(faults) => panic!(
-            "{TABLE}: {} to put right:\n{}",
-            faults.len(),
-            faults.join("\n")
-        ),
+fn every_scenario_of_otp_has_a_test_or_a_reason() {
+    OTP.assert_served();
+}
+
+#[test]
+fn every_scenario_of_the_solver_has_a_test_or_a_reason() {
+    SOLVER.assert_served();
+}
+
+impl Suite {
+    /// Reads the files as they are, and prints the line that sums them up.
+    fn assert_served(&self) {
+        let table = read(&root().join(self.table));
+        let sources: Vec<_> = self.sources().iter().map(|path| read(path)).collect();
+        let sources: Vec<_> = sources.iter().map(String::as_str).collect();
+        match check(self.prefix, &table, &sources, self.scenarios) {
+            Ok(summary) => println!("{summary}"),
+            Err(faults) => panic!(
+                "{}: {} to put right:\n{}",
+                self.table,
+                faults.len(),
+                faults.join("\n")
+            ),
+        }
+    }
+
+    fn sources(&self) -> Vec<PathBuf> {
+        let folder = fs::read_dir(root().join(self.folder)).expect("it is there");
+        let mut paths: Vec<_> = folder
+            .map(|entry| entry.expect("it is read").path())
+            .collect();
+        paths.extend(self.apart.iter().map(|path| root().join(path)));
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+        paths.sort();
+        paths
     }
 }
 
 /// Sums the table up, or lists what is wrong with it.
-fn check(table: &str, sources: &[&str], scenarios: usize) -> Result<String, Vec<String>> {
+fn check(
+    prefix: &str,
+    table: &str,
+    sources: &[&str],
+    scenarios: usize,
+) -> Result<String, Vec<String>> {
     let mut faults = Vec::new();
     let rows = rows(table, &mut faults);
-    let tests: Vec<_> = sources.iter().flat_map(|source| tests(source)).collect();
+    let tests = sources.iter().flat_map(|source| tests(prefix, source));
+    let tests: Vec<_> = tests.collect();
     let known = || rows.iter().map(|row| (row.number, row.verdict));
     let verdicts: BTreeMap<_, _> = known().collect();
     if rows.len() != scenarios {
@@ -65,7 +118,7 @@ fn check(table: &str, sources: &[&str], scenarios: usize) -> Result<String, Vec<
     }
     let mut served = BTreeSet::new();
     for test in &tests {
-        match numbers(test.name) {
+        match numbers(prefix, test.name) {
             Ok(numbers) => {
                 faults.extend(
                     numbers
@@ -88,7 +141,7 @@ fn check(table: &str, sources: &[&str], scenarios: usize) -> Result<String, Vec<
     let by = tests.iter().filter(|test| !test.is_ignored).count();
     let (of_tests, pools, no) = (count("test"), count("pool"), count("no"));
     Ok(format!(
-        "otp: {} scenarios: {of_tests} by {by} tests, {pools} for pools, {no} not translated",
+        "{prefix}: {} scenarios: {of_tests} by {by} tests, {pools} for pools, {no} not translated",
         rows.len()
     ))
 }
@@ -143,8 +196,8 @@ fn rank(number: &str) -> Option<(bool, u32)> {
 }
 
 /// The numbers that the name of a test begins with: `otp_25_26_one_falls` is for 25 and 26.
-fn numbers(name: &str) -> Result<Vec<String>, &'static str> {
-    let rest = name.trim_start_matches("otp_");
+fn numbers(prefix: &str, name: &str) -> Result<Vec<String>, &'static str> {
+    let rest = name.trim_start_matches(prefix).trim_start_matches('_');
     let is_number = |part: &&str| {
         let digits = part.strip_prefix('r').unwrap_or(part);
         !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
@@ -161,7 +214,11 @@ fn numbers(name: &str) -> Result<Vec<String>, &'static str> {
 }
 
 /// The tests of scenarios in a source: functions below `#[test]` whose names begin so.
-fn tests(source: &str) -> Vec<Test<'_>> {
+fn tests<'a>(prefix: &str, source: &'a str) -> Vec<Test<'a>> {
+    let is_of_suite = |name: &str| {
+        let rest = name.strip_prefix(prefix);
+        rest.is_some_and(|rest| rest.starts_with('_'))
+    };
     let (mut found, mut attributes) = (Vec::new(), Vec::new());
     for line in source.lines().map(str::trim) {
         if line.starts_with("#[") {
@@ -171,7 +228,7 @@ fn tests(source: &str) -> Vec<Test<'_>> {
         let name = line
             .strip_prefix("fn ")
             .and_then(|rest| rest.split('(').next());
-        let is_test = |name: &&str| name.starts_with("otp_") && attributes.contains(&"#[test]");
+        let is_test = |name: &&str| is_of_suite(name) && attributes.contains(&"#[test]");
         if let Some(name) = name.filter(is_test) {
             let is_ignored = attributes.iter().any(|line| line.starts_with("#[ignore"));
             found.push(Test { name, is_ignored });
@@ -179,18 +236,6 @@ fn tests(source: &str) -> Vec<Test<'_>> {
         attributes.clear();
     }
     found
-}
-
-fn sources() -> Vec<PathBuf> {
-    let folder = fs::read_dir(root().join("tests/otp")).expect("it is there");
-    let mut paths: Vec<_> = folder
-        .map(|entry| entry.expect("it is read").path())
-        .collect();
-    // It has a process of its own, as what it looks at is shared by all of a process.
-    paths.push(root().join("tests/otp_log.rs"));
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    paths.sort();
-    paths
 }
 
 fn read(path: &Path) -> String {

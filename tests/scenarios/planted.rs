@@ -17,7 +17,7 @@ const ROWS: [&str; 4] = [
 /// The faults of a table with these lines and of this source.
 fn faults(rows: &[&str], source: &str) -> String {
     let table = format!("{HEAD}{}\n\n| other | table |\n", rows.join("\n"));
-    check(&table, &[source], rows.len())
+    check("otp", &table, &[source], rows.len())
         .expect_err("it has a fault")
         .join("\n")
 }
@@ -29,7 +29,7 @@ fn a_good_table_is_summed_up_in_a_line() {
         "{HEAD}{}\n| 101 | code | no | no code is changed |\n",
         ROWS[..3].join("\n")
     );
-    let summary = check(&table, &["#[test]\nfn otp_01_02_it_starts() {}"], 4);
+    let summary = check("otp", &table, &["#[test]\nfn otp_01_02_it_starts() {}"], 4);
     let expected = "otp: 4 scenarios: 2 by 1 tests, 1 for pools, 1 not translated";
     assert_eq!(summary.as_deref(), Ok(expected));
 }
@@ -65,6 +65,16 @@ fn a_test_of_a_wrong_number_is_found() {
         let source = format!("{GOOD}#[test]\nfn {more}() {{}}\n");
         assert_eq!(faults(&ROWS, &source), expected);
     }
+}
+
+#[test]
+fn a_test_of_another_suite_is_none_of_this_one() {
+    // Each table has its own tests, which the beginning of their names tells.
+    let table = format!("{HEAD}{}\n", ROWS[..2].join("\n"));
+    let source = "#[test]\nfn sol_01_it_starts() {}\n#[test]\nfn otp_02_77_it_is() {}";
+    let of_solver = check("sol", &table, &[source], 2);
+    let expected = "02: no test, so find one or a reason".to_owned();
+    assert_eq!(of_solver, Err(vec![expected]));
 }
 
 #[test]
@@ -113,6 +123,6 @@ fn a_number_out_of_order_is_found() {
 fn a_lost_line_is_found() {
     // Its number went with its test.
     let table = format!("{HEAD}{}\n", ROWS[..3].join("\n"));
-    let lost = check(&table, &["#[test]\nfn otp_01_02_it_starts() {}"], 4);
+    let lost = check("otp", &table, &["#[test]\nfn otp_01_02_it_starts() {}"], 4);
     assert_eq!(lost, Err(vec!["3 scenarios: there are 4".to_owned()]));
 }
