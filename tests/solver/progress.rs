@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
 use perennial::solver::{
-    JobEvent, JobEventKind, JobSnapshot, JobWatch, OperationError, Status, VertexState, Watched,
+    Input, JobEvent, JobEventKind, JobSnapshot, JobWatch, OperationError, Output, Status,
+    VertexState, Watched,
 };
 use perennial::store::Digest;
 use tokio::join;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use crate::kit::{Gate, barrier, play, play_with, when_cancelled};
+use crate::kit::{Gate, barrier, digest_of, play, play_with, when_cancelled};
 
 /// All that a finished job has told, with its numbers and names.
 #[derive(Default)]
@@ -543,5 +545,52 @@ fn sol_80_a_store_that_fails_is_a_warning_and_the_run_a_success() {
         let warning = "warns counting cannot load a result: the store is broken";
         let expected = ["declared", warning, "started 1", "completed 1"];
         assert_eq!(Told::read(watch).await.of("top"), expected);
+    });
+}
+
+#[test]
+fn sol_80_what_is_found_after_a_failure_has_no_error() {
+    // Rules 3, 9. The content of the input could not be told at first; then a store has the rest.
+    play(|kit| async move {
+        let told = Arc::new(AtomicBool::new(true));
+        let top = || {
+            let input = kit.leaf("in", "in", 1).vertex().fresh().build();
+            let told = told.clone();
+            let input = Input::from(input.output(0)).content(move |value: Output<u64>| {
+                let is_told = told.load(Ordering::Relaxed);
+                async move {
+                    if is_told {
+                        return Ok(digest_of(*value));
+                    }
+                    Err(OperationError::transient("it is locked"))
+                }
+            });
+            kit.node("top", "top", 2, [input]).output(0)
+        };
+        let job = kit.job("a");
+        job.build(&top()).await.unwrap();
+        job.finish().await;
+        told.store(false, Ordering::Relaxed);
+        let job = kit.job("b");
+        job.build(&top()).await.unwrap_err();
+        assert_eq!(state_of(&job.snapshot(), "top"), VertexState::Failed);
+        told.store(true, Ordering::Relaxed);
+        job.build(&top()).await.unwrap();
+        let late = kit.job("c");
+        late.build(&top()).await.unwrap();
+        for job in [&job, &late] {
+            let snapshot = job.snapshot();
+            assert_eq!(state_of(&snapshot, "top"), VertexState::Cached);
+            assert!(
+                snapshot
+                    .vertices
+                    .iter()
+                    .all(|vertex| vertex.error.is_none())
+            );
+        }
+        let watch = late.watch();
+        join!(job.finish(), late.finish());
+        let told = Told::read(watch).await;
+        assert_eq!(told.of("top"), ["declared", "cached by counting"]);
     });
 }
