@@ -13,9 +13,9 @@ use perennial::solver::{
 use perennial::store::Digest;
 use tokio::join;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::kit::{Gate, barrier, digest_of, play, play_with, when_cancelled};
+use crate::kit::{Gate, barrier, digest_of, pass, play, play_with, when_cancelled};
 
 /// All that a finished job has told, with its numbers and names.
 #[derive(Default)]
@@ -489,7 +489,7 @@ fn sol_79_what_an_operation_tells_is_told_to_all_its_jobs() {
         let top = kit.op("top", "top", |ctx, _| async move {
             ctx.status("bytes", 1, 2);
             ctx.log("half of it");
-            sleep(Duration::from_millis(10)).await;
+            pass(10).await;
             ctx.status("bytes", 2, 2);
             ctx.warn("that was slow");
             Ok(vec![1])
