@@ -483,6 +483,48 @@ fn sol_78_work_that_is_shared_by_its_key_is_a_whole_story_to_each() {
 }
 
 #[test]
+fn sol_78_a_vertex_that_joins_a_run_by_its_key_hears_what_it_has_told() {
+    // Rules 1, 8, 9. And of what it has built on its way.
+    play(|kit| async move {
+        let told = Arc::new(Notify::new());
+        let vertex = |name: &str| {
+            let below = kit.leaf("below", "below", 7).vertex().build().output(0);
+            let told = told.clone();
+            let op = kit.op(name, "seed", move |ctx, _| {
+                let (below, told) = (below.clone(), told.clone());
+                async move {
+                    ctx.log("before");
+                    let value = *ctx.build(&below).await?;
+                    told.notified().await;
+                    Ok(vec![value])
+                }
+            });
+            op.vertex().build().output(0)
+        };
+        let (a, b) = (kit.job("a"), kit.job("b"));
+        let watch = b.watch();
+        let (va, vb) = (vertex("va"), vertex("vb"));
+        let late = async {
+            kit.h.idle().await;
+            let tell = async {
+                kit.h.idle().await;
+                told.notify_one();
+            };
+            join!(b.build(&vb), tell).0
+        };
+        let (of_a, of_b) = join!(a.build(&va), late);
+        assert_eq!((*of_a.unwrap(), *of_b.unwrap()), (7, 7));
+        kit.expect(3, 2, 0);
+        join!(a.finish(), b.finish());
+        let told = Told::read(watch).await;
+        let whole = ["declared", "started 1", "says before", "completed 1"];
+        assert_eq!(told.of("vb"), whole);
+        assert_eq!(told.of("below"), ["declared", "started 1", "completed 1"]);
+        assert_eq!(told.lines().len(), 7);
+    });
+}
+
+#[test]
 fn sol_79_what_an_operation_tells_is_told_to_all_its_jobs() {
     // Rule 9. A status replaces the one before it that nobody has read.
     play(|kit| async move {
