@@ -15,6 +15,9 @@ mod inherited;
 mod nodes;
 #[path = "process/said.rs"]
 mod said;
+#[cfg(feature = "solver")]
+#[path = "process/solved.rs"]
+mod solved;
 #[path = "process/starting.rs"]
 mod starting;
 #[path = "process/stopping.rs"]

@@ -13,12 +13,11 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
 use futures::FutureExt;
-use parking_lot::Mutex;
 use slab::Slab;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::sync::point;
+use super::sync::{Mutex, point};
 use crate::{Child, Context, Grace, Panic, Pool, StartError, once};
 
 /// One piece of work that is done once for all who want it at the same time.

@@ -252,11 +252,13 @@ impl Log {
 
 impl VertexSnapshot {
     fn note(&mut self, kind: &JobEventKind) {
-        self.state = kind.leads_to().unwrap_or(self.state);
+        if let Some(state) = kind.leads_to() {
+            self.state = state;
+            self.error = None;
+        }
         match kind {
             JobEventKind::Started { run } => {
                 self.run = Some(*run);
-                self.error = None;
                 self.statuses.clear();
             }
             JobEventKind::Failed { error } => self.error = Some(error.clone()),

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::cell::Cell;
 use super::error::{DuplicateJob, NoSuchJob};
 use super::event::VertexState;
 use super::feed::Feed;
@@ -168,15 +169,17 @@ impl<V: Send + Sync + 'static> Solver<V> {
         let mut vertices: Vec<_> = states
             .iter()
             .map(|state| {
-                let journal = self.0.journal.lock();
                 let cell = state.execution().map(|execution| &execution.cell);
+                let waiters = state.waiters();
+                let runs = cell.map_or(0, Cell::runs);
+                let journal = self.0.journal.lock();
                 LiveVertex {
                     digest: state.digest(),
                     name: state.vertex.shared_name().clone(),
                     state: journal.state(state.entry()),
                     jobs: journal.watchers(state.entry()),
-                    waiters: state.waiters(),
-                    runs: cell.map_or(0, |cell| cell.runs()),
+                    waiters,
+                    runs,
                 }
             })
             .collect();

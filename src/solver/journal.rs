@@ -123,6 +123,8 @@ impl Journal {
     /// A vertex shares an execution from now on: its jobs hear what there is to tell of that.
     pub(super) fn join(&mut self, vertex: usize, execution: usize) {
         self.vertices[vertex].execution = Some(execution);
+        // That was in passing.
+        self.vertices[vertex].failed = None;
         self.executions[execution].vertices.push(vertex);
         let feeds = self.vertices[vertex].feeds.clone();
         let below = self.executions[execution].below.clone();

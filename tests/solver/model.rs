@@ -12,9 +12,8 @@ use perennial::solver::{BuildError, Edge, OperationError, Output, RunContext, Ve
 use proptest::prelude::*;
 use proptest::sample::select;
 use tokio::sync::oneshot;
-use tokio::time::sleep;
 
-use crate::kit::{Counts, Kit, after, by_content, cases, play};
+use crate::kit::{Counts, Kit, after, by_content, cases, pass, play};
 
 /// How many values there are: few, so that different inputs become the same.
 const VALUES: u64 = 3;
@@ -457,7 +456,7 @@ fn fail(graph: &Graph, failing: &[bool]) {
             let (takes, fails) = (graph.0[at].takes[1], failing[at]);
             Box::new(move |_, inputs| {
                 let work = async move {
-                    sleep(Duration::from_millis(takes)).await;
+                    pass(takes).await;
                     if fails {
                         return Err(OperationError::permanent("it is broken"));
                     }
@@ -580,9 +579,9 @@ fn come_and_go(graph: &Graph, steps: &[Step]) {
                 let lives = live.begin(at);
                 let work = async move {
                     let _lives = lives;
-                    let run = sleep(Duration::from_millis(runs));
+                    let run = pass(runs);
                     if ctx.context().until_cancelled(run).await.is_none() {
-                        sleep(Duration::from_millis(stops)).await;
+                        pass(stops).await;
                         return Err(OperationError::permanent("it was told to stop"));
                     }
                     Ok(vec![value_of(&format!("n{at}"), inputs)])

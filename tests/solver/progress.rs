@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
 use perennial::solver::{
-    JobEvent, JobEventKind, JobSnapshot, JobWatch, OperationError, Status, VertexState, Watched,
+    Input, JobEvent, JobEventKind, JobSnapshot, JobWatch, OperationError, Output, Status,
+    VertexState, Watched,
 };
 use perennial::store::Digest;
 use tokio::join;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::kit::{Gate, barrier, play, play_with, when_cancelled};
+use crate::kit::{Gate, barrier, digest_of, pass, play, play_with, when_cancelled};
 
 /// All that a finished job has told, with its numbers and names.
 #[derive(Default)]
@@ -481,13 +483,55 @@ fn sol_78_work_that_is_shared_by_its_key_is_a_whole_story_to_each() {
 }
 
 #[test]
+fn sol_78_a_vertex_that_joins_a_run_by_its_key_hears_what_it_has_told() {
+    // Rules 1, 8, 9. And of what it has built on its way.
+    play(|kit| async move {
+        let told = Arc::new(Notify::new());
+        let vertex = |name: &str| {
+            let below = kit.leaf("below", "below", 7).vertex().build().output(0);
+            let told = told.clone();
+            let op = kit.op(name, "seed", move |ctx, _| {
+                let (below, told) = (below.clone(), told.clone());
+                async move {
+                    ctx.log("before");
+                    let value = *ctx.build(&below).await?;
+                    told.notified().await;
+                    Ok(vec![value])
+                }
+            });
+            op.vertex().build().output(0)
+        };
+        let (a, b) = (kit.job("a"), kit.job("b"));
+        let watch = b.watch();
+        let (va, vb) = (vertex("va"), vertex("vb"));
+        let late = async {
+            kit.h.idle().await;
+            let tell = async {
+                kit.h.idle().await;
+                told.notify_one();
+            };
+            join!(b.build(&vb), tell).0
+        };
+        let (of_a, of_b) = join!(a.build(&va), late);
+        assert_eq!((*of_a.unwrap(), *of_b.unwrap()), (7, 7));
+        kit.expect(3, 2, 0);
+        join!(a.finish(), b.finish());
+        let told = Told::read(watch).await;
+        let whole = ["declared", "started 1", "says before", "completed 1"];
+        assert_eq!(told.of("vb"), whole);
+        assert_eq!(told.of("below"), ["declared", "started 1", "completed 1"]);
+        assert_eq!(told.lines().len(), 7);
+    });
+}
+
+#[test]
 fn sol_79_what_an_operation_tells_is_told_to_all_its_jobs() {
     // Rule 9. A status replaces the one before it that nobody has read.
     play(|kit| async move {
         let top = kit.op("top", "top", |ctx, _| async move {
             ctx.status("bytes", 1, 2);
             ctx.log("half of it");
-            sleep(Duration::from_millis(10)).await;
+            pass(10).await;
             ctx.status("bytes", 2, 2);
             ctx.warn("that was slow");
             Ok(vec![1])
@@ -543,5 +587,52 @@ fn sol_80_a_store_that_fails_is_a_warning_and_the_run_a_success() {
         let warning = "warns counting cannot load a result: the store is broken";
         let expected = ["declared", warning, "started 1", "completed 1"];
         assert_eq!(Told::read(watch).await.of("top"), expected);
+    });
+}
+
+#[test]
+fn sol_80_what_is_found_after_a_failure_has_no_error() {
+    // Rules 3, 9. The content of the input could not be told at first; then a store has the rest.
+    play(|kit| async move {
+        let told = Arc::new(AtomicBool::new(true));
+        let top = || {
+            let input = kit.leaf("in", "in", 1).vertex().fresh().build();
+            let told = told.clone();
+            let input = Input::from(input.output(0)).content(move |value: Output<u64>| {
+                let is_told = told.load(Ordering::Relaxed);
+                async move {
+                    if is_told {
+                        return Ok(digest_of(*value));
+                    }
+                    Err(OperationError::transient("it is locked"))
+                }
+            });
+            kit.node("top", "top", 2, [input]).output(0)
+        };
+        let job = kit.job("a");
+        job.build(&top()).await.unwrap();
+        job.finish().await;
+        told.store(false, Ordering::Relaxed);
+        let job = kit.job("b");
+        job.build(&top()).await.unwrap_err();
+        assert_eq!(state_of(&job.snapshot(), "top"), VertexState::Failed);
+        told.store(true, Ordering::Relaxed);
+        job.build(&top()).await.unwrap();
+        let late = kit.job("c");
+        late.build(&top()).await.unwrap();
+        for job in [&job, &late] {
+            let snapshot = job.snapshot();
+            assert_eq!(state_of(&snapshot, "top"), VertexState::Cached);
+            assert!(
+                snapshot
+                    .vertices
+                    .iter()
+                    .all(|vertex| vertex.error.is_none())
+            );
+        }
+        let watch = late.watch();
+        join!(job.finish(), late.finish());
+        let told = Told::read(watch).await;
+        assert_eq!(told.of("top"), ["declared", "cached by counting"]);
     });
 }

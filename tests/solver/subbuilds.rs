@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use perennial::solver::{Edge, OperationError, Vertex};
 use tokio::join;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::kit::{Gate, Kit, after, barrier, play, play_with, text};
+use crate::kit::{Gate, Kit, after, barrier, pass, play, play_with, text};
 
 /// A vertex that builds another on its way, which is named by a function: so it may be itself.
 fn asks_for(kit: &Kit, name: &str, other: fn(&Kit) -> Vertex<u64>) -> Vertex<u64> {
@@ -183,7 +183,7 @@ fn sol_70_a_run_that_waits_for_its_permit_twice_takes_it_once() {
                 async move {
                     // Another one has the permit by now.
                     let later = async {
-                        sleep(Duration::from_millis(20)).await;
+                        pass(20).await;
                         ctx.build(&second).await
                     };
                     let (first, second) = join!(ctx.build(&first), later);
@@ -194,7 +194,7 @@ fn sol_70_a_run_that_waits_for_its_permit_twice_takes_it_once() {
             let busy = limited(&kit, "busy", 100);
             let (a, b) = (kit.job("a"), kit.job("b"));
             let late = async {
-                sleep(Duration::from_millis(5)).await;
+                pass(5).await;
                 b.build(&busy).await
             };
             let (of_a, of_b) = kit.h.wait(async { join!(a.build(&top), late) }).await;
@@ -217,7 +217,7 @@ fn sol_71_two_jobs_share_a_parent_and_what_it_builds() {
             .output(0);
         let (a, b) = (kit.job("a"), kit.job("b"));
         let late = async {
-            sleep(Duration::from_millis(50)).await;
+            pass(50).await;
             b.build(&top).await
         };
         let (of_a, of_b) = kit.h.wait(async { join!(a.build(&top), late) }).await;
@@ -259,7 +259,7 @@ fn unwinds_slowly() -> Gate {
     Arc::new(|ctx| {
         let unwinds = async move {
             ctx.cancelled().await;
-            sleep(Duration::from_millis(300)).await;
+            pass(300).await;
         };
         unwinds.boxed()
     })
