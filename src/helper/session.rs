@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use tokio::net::unix::pipe::Receiver;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::codec::FramedRead;
 
 use crate::Context;
@@ -41,6 +41,9 @@ pub(super) struct Session<P: Protocol> {
     /// Messages that are no calls, and go first.
     outbox: VecDeque<Vec<u8>>,
     writing: Option<Writing>,
+    /// When it has ended: until when what it said before is read. The end of its output may be held
+    /// off by somebody else who has it.
+    heard_until: Option<Instant>,
     strays: u32,
 }
 
@@ -71,6 +74,7 @@ impl<P: Protocol> Session<P> {
             in_flight: InFlight::new(inner.queue.clone(), limits.tries_max),
             outbox: VecDeque::new(),
             writing: None,
+            heard_until: None,
             strays: 0,
         })
     }
@@ -233,29 +237,23 @@ impl<P: Protocol> Session<P> {
         capabilities: Option<&P::Capabilities>,
     ) -> Result<Option<Bytes>, CrashCause> {
         self.write_outbox();
-        let has_room = self.writing.is_none() && self.has_room()?;
-        let capabilities = capabilities.filter(|_| has_room);
+        let takes = self.heard_until.is_none() && self.writing.is_none() && self.has_room()?;
+        let capabilities = capabilities.filter(|_| takes);
         let watch = self.process.watch();
         tokio::select! {
             biased;
             written = finish(&mut self.writing) => self.written(written)?,
             framed = self.frames.next() => return self.unwrap(framed).await,
-            _ = watch.exited() => return self.last_frame().await,
+            _ = watch.exited(), if self.heard_until.is_none() => {
+                self.heard_until = Some(Instant::now() + ENDING_MAX);
+            }
+            () = reached(self.heard_until) => return Err(CrashCause::Ended),
             id = self.inner.queue.next_given_up() => self.give_up(id),
             (call, capabilities) = next(&self.inner, capabilities) => {
                 self.take(call, capabilities);
             }
         }
         Ok(None)
-    }
-
-    /// Gives out what the program said before its end. The end of its output may be held off by
-    /// somebody else who has it.
-    async fn last_frame(&mut self) -> Result<Option<Bytes>, CrashCause> {
-        match timeout(ENDING_MAX, self.frames.next()).await {
-            Ok(Some(framed)) => self.unwrap(Some(framed)).await,
-            Ok(None) | Err(_) => Err(CrashCause::Ended),
-        }
     }
 
     fn written(
@@ -413,6 +411,14 @@ impl<P: Protocol> Session<P> {
 async fn finish(writing: &mut Option<Writing>) -> (Option<CallId>, Result<(), CrashCause>) {
     match writing {
         Some(writing) => writing.await,
+        None => pending().await,
+    }
+}
+
+/// Waits for a moment, for ever if there is none.
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
         None => pending().await,
     }
 }
