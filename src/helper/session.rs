@@ -137,7 +137,7 @@ impl<P: Protocol> Session<P> {
     pub(super) async fn drain(&mut self) -> Result<(), CrashCause> {
         let within = self.inner.limits.drain;
         let drained = timeout(within, async {
-            while self.writing.is_some() || self.in_flight.wanted() > 0 {
+            while self.is_writing() || self.in_flight.wanted() > 0 {
                 if let Some(frame) = self.step(None).await? {
                     self.hear(&frame)?;
                 }
@@ -147,7 +147,7 @@ impl<P: Protocol> Session<P> {
         drained.await.unwrap_or(Ok(()))
     }
 
-    /// Asks the program to close, if that is how it is done.
+    /// Asks the program to close, if that is how it is done. One that does not read is not asked.
     pub(super) async fn ask_to_close(
         &mut self,
         capabilities: &P::Capabilities,
@@ -155,35 +155,49 @@ impl<P: Protocol> Session<P> {
         let Some(request) = self.inner.protocol.close_request(capabilities) else {
             return Ok(CloseAnswer::NotAsked);
         };
+        if self.is_writing() {
+            return Ok(CloseAnswer::Silent);
+        }
         let close = self.inner.next_id();
         let mut message = Vec::new();
         self.inner.protocol.write(close, &request, &mut message);
-        self.outbox.push_back(message);
+        self.write(None, message, None);
         let within = self.inner.limits.close;
         match timeout(within, self.answer_to(close)).await {
             Err(_) => Ok(CloseAnswer::Silent),
-            // It need not say that it does what it was asked for.
-            Ok(Err(CrashCause::Ended | CrashCause::HungUp)) => Ok(CloseAnswer::Ended),
+            // It need not say that it does what it was asked for, nor wait for that.
+            Ok(Err(CrashCause::Ended | CrashCause::HungUp | CrashCause::Write(_))) => {
+                Ok(CloseAnswer::Ended)
+            }
             Ok(answer) => answer,
         }
     }
 
     async fn answer_to(&mut self, close: CallId) -> Result<CloseAnswer, CrashCause> {
+        let mut answer = None;
         loop {
+            // It may be heard before we hear that the request is written, but it is a guess as long
+            // as that is not so.
+            if let Some(answer) = answer.take_if(|_| self.writing.is_none()) {
+                return Ok(answer);
+            }
             let Some(frame) = self.step(None).await? else {
                 continue;
             };
             match self.read(&frame)? {
-                Some(Message::Answer { id, result }) if id == close => {
-                    return Ok(match result {
-                        Ok(_) => CloseAnswer::Closed,
-                        Err(error) => CloseAnswer::Failed(error),
-                    });
+                Some(Message::Answer { id, result }) if id == close && answer.is_none() => {
+                    let failed = result.err().map(CloseAnswer::Failed);
+                    answer = Some(failed.unwrap_or(CloseAnswer::Closed));
                 }
                 Some(message) => self.take_in(message)?,
                 None => {}
             }
         }
+    }
+
+    /// Whether something has to be written that is not.
+    fn is_writing(&self) -> bool {
+        self.writing.is_some() || !self.outbox.is_empty()
     }
 
     /// Says that the calls which are left will have no other incarnation.
