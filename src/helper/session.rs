@@ -28,6 +28,10 @@ use super::report::CloseAnswer;
 /// output may take to be at its end when it has ended.
 const ENDING_MAX: Duration = Duration::from_millis(100);
 
+/// How many answers to its questions a program may leave unread, and as many more messages as calls
+/// may be given up.
+const OUTBOX_MAX: usize = 1024;
+
 /// How many bytes of what a program wrote to standard error a crash quotes, from the end.
 const LAST_WORDS_MAX: usize = 1000;
 
@@ -391,7 +395,7 @@ impl<P: Protocol> Session<P> {
             },
             Message::Question { answer } => {
                 self.outbox.push_back(answer);
-                let is_flood = self.outbox.len() > self.inner.limits.in_flight_max;
+                let is_flood = self.outbox.len() > OUTBOX_MAX + self.inner.limits.in_flight_max;
                 let flood = || ProtocolError::OutOfTurn("asks more than it reads answers".into());
                 if is_flood {
                     Err(flood().into())
