@@ -267,7 +267,7 @@ impl<P: Protocol> Session<P> {
             }
             () = reached(self.heard_until) => return Err(CrashCause::Ended),
             id = self.inner.queue.next_given_up() => self.give_up(id),
-            (call, capabilities) = next(&self.inner, capabilities) => {
+            (call, capabilities) = next(&self.inner, &self.in_flight, capabilities) => {
                 self.take(call, capabilities);
             }
         }
@@ -295,6 +295,9 @@ impl<P: Protocol> Session<P> {
     /// up will not answer any more.
     fn has_room(&self) -> Result<bool, CrashCause> {
         let calls = self.in_flight.len();
+        if self.in_flight.is_reserved() {
+            return Ok(false);
+        }
         if calls < self.inner.limits.in_flight_max {
             return Ok(true);
         }
@@ -324,7 +327,7 @@ impl<P: Protocol> Session<P> {
 
     fn give_up(&mut self, id: CallId) {
         // It may have been answered, or sent to another incarnation.
-        if self.in_flight.is_given_up(id) {
+        if self.in_flight.give_up(id) {
             self.outbox.extend(self.inner.protocol.cancellation(id));
         }
     }
@@ -444,10 +447,11 @@ async fn reached(moment: Option<Instant>) {
 /// Waits for the next call, for ever if none is to be taken.
 async fn next<'a, P: Protocol>(
     inner: &Inner<P>,
+    in_flight: &InFlight<P>,
     capabilities: Option<&'a P::Capabilities>,
 ) -> (Call<P>, &'a P::Capabilities) {
     match capabilities {
-        Some(capabilities) => (inner.queue.next().await, capabilities),
+        Some(capabilities) => (inner.queue.next(in_flight).await, capabilities),
         None => pending().await,
     }
 }
