@@ -169,6 +169,27 @@ impl<P: Protocol> Queue<P> {
         drop(unwanted);
     }
 
+    /// Tells that nobody waits for a call any more, if it was sent.
+    fn give_up(&self, id: &AtomicU64) {
+        let mut given_up = self.given_up.lock();
+        let id = id.load(Ordering::Relaxed);
+        if id != 0 {
+            given_up.push(id);
+            self.has_given_up.notify_one();
+        }
+    }
+
+    /// Gives a call its number. Its caller may give up just now: it sees the number, or we see that
+    /// it has.
+    fn number(&self, call: &Call<P>, id: CallId) {
+        let given_up = self.given_up.lock();
+        call.id.store(id, Ordering::Relaxed);
+        drop(given_up);
+        if !call.is_wanted() {
+            self.give_up(&call.id);
+        }
+    }
+
     /// Puts a call back that is to be made again, before all others.
     fn put_back(&self, call: Call<P>) {
         self.waiting.lock().push_front(call);
@@ -205,11 +226,7 @@ impl<P: Protocol> Drop for Answer<P> {
             return;
         }
         self.queue.forget();
-        let id = self.id.load(Ordering::Relaxed);
-        if id != 0 {
-            self.queue.given_up.lock().push(id);
-            self.queue.has_given_up.notify_one();
-        }
+        self.queue.give_up(&self.id);
     }
 }
 
@@ -255,7 +272,7 @@ impl<P: Protocol> InFlight<P> {
 
     /// Keeps a call whose request is about to be written.
     pub(super) fn begin(&mut self, id: CallId, call: Call<P>, is_idempotent: bool) {
-        call.id.store(id, Ordering::Relaxed);
+        self.queue.number(&call, id);
         self.alone = (call.turn == Turn::Alone).then_some(id);
         self.calls.insert(
             id,
