@@ -21,8 +21,8 @@ use super::framing::Framing;
 /// A message that is written behind a request, in pieces, so that it need not be in memory at once.
 ///
 /// Its length is known before, and checked: a body that comes to another length, hangs or fails,
-/// cannot be taken back. The program is stopped then, so that it reads nothing else in its place, and the
-/// call ends with [`CallError::Body`](super::CallError::Body).
+/// cannot be taken back. The program is stopped then, so that it reads nothing else in its place,
+/// and the call ends with [`CallError::Body`](super::CallError::Body).
 /// A source that may do so is better copied first, as
 /// [`Content::spool`](super::gocache::Content::spool) does.
 pub struct Body {
