@@ -298,15 +298,18 @@ fn what_is_empty_in_an_answer_of_a_cache_is_not_there() {
 fn what_is_in_flight_with_a_poisonous_request_is_answered() {
     // R8: a budget for each call. The last try is made alone, and shows which it is.
     alone(async || {
-        let stage = stage(&[]);
-        let late = stage.ask("later", "again");
-        let (late, poison) = tokio::join!(late, stage.ask("exit", "again"));
-        assert_eq!(late.unwrap(), "late");
+        let script = "echo hello; while read id word; do
+            [ $word = poison ] && kill -9 $$; (sleep 0.05; echo $id) & done";
+        let shell = shell(script, |builder| builder);
+        let again = shell.helper.call(Word::new("again"));
+        let poison = shell.helper.call(Word::new("poison"));
+        let (again, poison) = tokio::join!(again, poison);
+        again.unwrap();
         let Err(CallError::Crashed { tries, .. }) = poison else {
             panic!("{poison:?}");
         };
         assert_eq!(tries, 3);
-        drop(stage.tree.stop().await);
+        drop(shell.tree.stop().await);
     });
 }
 
