@@ -26,6 +26,8 @@ mod golang;
 mod guest;
 #[path = "helper/handshake.rs"]
 mod handshake;
+#[path = "helper/hostile.rs"]
+mod hostile;
 #[path = "helper/jsonrpc.rs"]
 mod jsonrpc;
 #[path = "helper/languages.rs"]

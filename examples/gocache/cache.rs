@@ -8,6 +8,8 @@ use perennial::helper::CallId;
 use perennial::helper::gocache::{Request, Response};
 use perennial::store::{Blob, Digest, Store};
 
+use crate::complain;
+
 /// The store, and how it was used.
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -31,7 +33,7 @@ impl Cache {
     /// when it gets something, and on standard error, where somebody may see it.
     pub(crate) async fn answer(&self, (id, request): (CallId, Request)) -> Option<Vec<u8>> {
         let answer = self.act(request).await.unwrap_or_else(|error| {
-            eprintln!("gocache: {error:#}");
+            complain(format_args!("{error:#}"));
             Response::Failed {
                 error: format!("{error:#}"),
             }

@@ -13,7 +13,8 @@ mod args;
 mod cache;
 mod waiting;
 
-use std::io::Write;
+use std::fmt::Arguments;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gocache: {error:#}");
+            complain(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -60,7 +61,7 @@ async fn run(verb: Verb) -> anyhow::Result<()> {
             })
             .await?;
             if verbose {
-                eprintln!("gocache: {cache}");
+                complain(format_args!("{cache}"));
             }
             Ok(())
         }
@@ -98,6 +99,11 @@ async fn open(place: &Place) -> anyhow::Result<Store> {
     store.with_context(|| format!("{} cannot be used", place.dir.display()))
 }
 
-fn say(what: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
-    Ok(writeln!(std::io::stdout(), "{what}")?)
+fn say(what: Arguments<'_>) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{what}").context("standard output cannot be written")
+}
+
+/// Says something on standard error, which may be gone: a cache goes on all the same.
+fn complain(what: Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "gocache: {what}");
 }

@@ -20,9 +20,9 @@ use super::framing::Framing;
 
 /// A message that is written behind a request, in pieces, so that it need not be in memory at once.
 ///
-/// Its length is known before, and checked: a body that comes to another length, or fails, cannot
-/// be taken back. The program is stopped then, so that it reads nothing else in its place, and the
-/// call ends with [`CallError::Body`](super::CallError::Body).
+/// Its length is known before, and checked: a body that comes to another length, hangs or fails,
+/// cannot be taken back. The program is stopped then, so that it reads nothing else in its place,
+/// and the call ends with [`CallError::Body`](super::CallError::Body).
 /// A source that may do so is better copied first, as
 /// [`Content::spool`](super::gocache::Content::spool) does.
 pub struct Body {
@@ -48,6 +48,16 @@ pub enum BodyError {
         /// How many bytes were announced.
         length: u64,
     },
+    /// Nothing more came of it in the [time](super::Builder::write_timeout) for a piece.
+    #[error("a body of {length} bytes did not go on for {within:?}, after {found}")]
+    Stalled {
+        /// How many bytes were announced.
+        length: u64,
+        /// How many there were.
+        found: u64,
+        /// How long was waited.
+        within: Duration,
+    },
     /// It could not be read.
     #[error("a body of {length} bytes cannot be read after {found}")]
     Read {
@@ -62,7 +72,8 @@ pub enum BodyError {
 
 impl Body {
     /// A body of so many bytes, as they are written, without its frame. A piece is in memory at a
-    /// time, and the program has the [time limit](super::Builder::write_timeout) for each.
+    /// time. The stream has the [time limit](super::Builder::write_timeout) to give each, and the
+    /// program to read it.
     pub fn new(
         length: u64,
         pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
@@ -113,7 +124,7 @@ impl fmt::Debug for Body {
 pub(super) struct Writer {
     pub(super) stdin: StdinWriter,
     pub(super) framing: Framing,
-    /// How long the program may read nothing.
+    /// How long the program may read nothing, and a body may not go on.
     pub(super) within: Duration,
 }
 
@@ -134,11 +145,22 @@ impl Writer {
     async fn body(&self, mut body: Body) -> Result<(), CrashCause> {
         self.piece(self.framing.before(body.length)).await?;
         let mut found = 0;
-        while let Some(piece) = body.fitting(found).await? {
+        while let Some(piece) = self.next(&mut body, found).await? {
             found += piece.len() as u64;
             self.piece(piece.into()).await?;
         }
         self.piece(self.framing.after().to_vec()).await
+    }
+
+    /// Waits for a piece: a source that hangs would keep all other calls waiting.
+    async fn next(&self, body: &mut Body, found: u64) -> Result<Option<Bytes>, BodyError> {
+        let (length, within) = (body.length, self.within);
+        let piece = timeout(within, body.fitting(found)).await;
+        piece.unwrap_or(Err(BodyError::Stalled {
+            length,
+            found,
+            within,
+        }))
     }
 
     async fn piece(&self, bytes: Vec<u8>) -> Result<(), CrashCause> {

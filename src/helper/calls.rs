@@ -1,6 +1,6 @@
 //! The calls of a helper: those that wait to be sent, and those that wait for an answer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,7 +17,16 @@ pub(super) struct Call<P: Protocol> {
     id: Arc<AtomicU64>,
     /// How often it was sent to a program that has crashed then.
     tries: u32,
+    turn: Turn,
     reply: oneshot::Sender<Result<P::Response, CallError>>,
+}
+
+/// Whether a call is made while others are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Together,
+    /// It may be the one that crashes the program, and is made for the last time.
+    Alone,
 }
 
 /// Where the answer to a call comes. Dropped before, it says that nobody waits any more.
@@ -42,6 +51,10 @@ pub(super) struct Queue<P: Protocol> {
 /// Calls that were sent to this incarnation of the program.
 pub(super) struct InFlight<P: Protocol> {
     calls: HashMap<CallId, Sent<P>>,
+    /// Those that nobody waits for, and that may be answered still. What they ask for is not kept.
+    given_up: HashSet<CallId>,
+    /// The call that is made alone.
+    alone: Option<CallId>,
     queue: Arc<Queue<P>>,
     tries_max: u32,
     fate: Fate,
@@ -52,6 +65,8 @@ enum Fate {
     /// Nobody has said: the node was aborted.
     Aborted,
     Crashed(Arc<Crash>),
+    /// It has crashed as it was closed: there is no next one.
+    LastCrashed(Arc<Crash>),
     Closed,
 }
 
@@ -101,6 +116,7 @@ impl<P: Protocol> Queue<P> {
             request,
             id: id.clone(),
             tries: 0,
+            turn: Turn::Together,
             reply,
         });
         drop(waiting);
@@ -112,12 +128,12 @@ impl<P: Protocol> Queue<P> {
         })
     }
 
-    /// Waits for a call that somebody wants.
+    /// Waits for a call that somebody wants, and that can be made beside those in flight.
     ///
     /// Cancel safe: what is not returned stays.
-    pub(super) async fn next(&self) -> Call<P> {
+    pub(super) async fn next(&self, in_flight: &InFlight<P>) -> Call<P> {
         loop {
-            if let Some(call) = self.take() {
+            if let Some(call) = self.take(in_flight) {
                 return call;
             }
             self.has_call.notified().await;
@@ -135,9 +151,43 @@ impl<P: Protocol> Queue<P> {
         }
     }
 
-    fn take(&self) -> Option<Call<P>> {
+    fn take(&self, in_flight: &InFlight<P>) -> Option<Call<P>> {
         let mut waiting = self.waiting.lock();
-        std::iter::from_fn(|| waiting.pop_front()).find(Call::is_wanted)
+        while waiting.front().is_some_and(|call| !call.is_wanted()) {
+            waiting.pop_front();
+        }
+        waiting.pop_front_if(|call| call.turn == Turn::Together || in_flight.wanted() == 0)
+    }
+
+    /// Forgets a call that nobody waits for, if one waits to be sent.
+    fn forget(&self) {
+        let mut waiting = self.waiting.lock();
+        let unwanted = waiting.iter().position(|call| !call.is_wanted());
+        let unwanted = unwanted.and_then(|at| waiting.remove(at));
+        drop(waiting);
+        // What it asks for is the user's, and dropped without the lock.
+        drop(unwanted);
+    }
+
+    /// Tells that nobody waits for a call any more, if it was sent.
+    fn give_up(&self, id: &AtomicU64) {
+        let mut given_up = self.given_up.lock();
+        let id = id.load(Ordering::Relaxed);
+        if id != 0 {
+            given_up.push(id);
+            self.has_given_up.notify_one();
+        }
+    }
+
+    /// Gives a call its number. Its caller may give up just now: it sees the number, or we see that
+    /// it has.
+    fn number(&self, call: &Call<P>, id: CallId) {
+        let given_up = self.given_up.lock();
+        call.id.store(id, Ordering::Relaxed);
+        drop(given_up);
+        if !call.is_wanted() {
+            self.give_up(&call.id);
+        }
     }
 
     /// Puts a call back that is to be made again, before all others.
@@ -158,10 +208,12 @@ impl<P: Protocol> Queue<P> {
 impl<P: Protocol> Answer<P> {
     pub(super) async fn wait(&mut self) -> Result<P::Response, CallError> {
         let answer = (&mut self.reply).await;
-        // Every call is ended; were one lost, that would be as good as a helper that is gone.
+        // Every call is ended, unless the protocol panicked when it was to be written.
         answer.unwrap_or_else(|_| {
-            let helper = self.queue.helper.clone();
-            Err(CallError::Closed { helper })
+            Err(CallError::Aborted {
+                helper: self.queue.helper.clone(),
+                delivered: Delivered::InPart,
+            })
         })
     }
 }
@@ -169,12 +221,12 @@ impl<P: Protocol> Answer<P> {
 impl<P: Protocol> Drop for Answer<P> {
     fn drop(&mut self) {
         let is_answered = self.reply.is_terminated();
-        let id = self.id.load(Ordering::Relaxed);
         self.reply.close();
-        if !is_answered && id != 0 {
-            self.queue.given_up.lock().push(id);
-            self.queue.has_given_up.notify_one();
+        if is_answered {
+            return;
         }
+        self.queue.forget();
+        self.queue.give_up(&self.id);
     }
 }
 
@@ -182,6 +234,8 @@ impl<P: Protocol> InFlight<P> {
     pub(super) fn new(queue: Arc<Queue<P>>, tries_max: u32) -> Self {
         Self {
             calls: HashMap::new(),
+            given_up: HashSet::new(),
+            alone: None,
             queue,
             tries_max,
             fate: Fate::Aborted,
@@ -194,19 +248,32 @@ impl<P: Protocol> InFlight<P> {
         calls.filter(|sent| sent.call.is_wanted()).count()
     }
 
-    /// Whether a call waits for its answer, though nobody waits for it.
-    pub(super) fn is_given_up(&self, id: CallId) -> bool {
+    /// Forgets what a call asks for that waits for its answer, though nobody waits for it; false if
+    /// there is none.
+    pub(super) fn give_up(&mut self, id: CallId) -> bool {
         let sent = self.calls.get(&id);
-        sent.is_some_and(|sent| !sent.call.is_wanted())
+        let is_given_up = sent.is_some_and(|sent| !sent.call.is_wanted());
+        if is_given_up {
+            self.remove(id);
+            self.given_up.insert(id);
+        }
+        is_given_up
     }
 
+    /// How many may be answered still.
     pub(super) fn len(&self) -> usize {
-        self.calls.len()
+        self.calls.len() + self.given_up.len()
+    }
+
+    /// Whether a call is made that has to be the only one.
+    pub(super) const fn is_reserved(&self) -> bool {
+        self.alone.is_some()
     }
 
     /// Keeps a call whose request is about to be written.
     pub(super) fn begin(&mut self, id: CallId, call: Call<P>, is_idempotent: bool) {
-        call.id.store(id, Ordering::Relaxed);
+        self.queue.number(&call, id);
+        self.alone = (call.turn == Turn::Alone).then_some(id);
         self.calls.insert(
             id,
             Sent {
@@ -226,7 +293,10 @@ impl<P: Protocol> InFlight<P> {
 
     /// Gives a call its answer; false if there is no such call.
     pub(super) fn answer(&mut self, id: CallId, result: Result<P::Response, String>) -> bool {
-        let Some(sent) = self.calls.remove(&id) else {
+        if self.given_up.remove(&id) {
+            return true;
+        }
+        let Some(sent) = self.remove(id) else {
             return false;
         };
         let result = result.map_err(|error| CallError::Remote {
@@ -239,9 +309,14 @@ impl<P: Protocol> InFlight<P> {
 
     /// Ends a call that has no answer to hope for.
     pub(super) fn fail(&mut self, id: CallId, error: CallError) {
-        if let Some(sent) = self.calls.remove(&id) {
+        if let Some(sent) = self.remove(id) {
             sent.call.end(Err(error));
         }
+    }
+
+    fn remove(&mut self, id: CallId) -> Option<Sent<P>> {
+        self.alone.take_if(|alone| *alone == id);
+        self.calls.remove(&id)
     }
 
     /// Says why the calls that are left have no answer.
@@ -251,7 +326,10 @@ impl<P: Protocol> InFlight<P> {
 
     /// Says that there will be no other incarnation.
     pub(super) fn close(&mut self) {
-        self.fate = Fate::Closed;
+        self.fate = match &self.fate {
+            Fate::Crashed(crash) => Fate::LastCrashed(crash.clone()),
+            _ => Fate::Closed,
+        };
     }
 }
 
@@ -272,12 +350,17 @@ impl<P: Protocol> Drop for InFlight<P> {
             let helper = self.queue.helper.clone();
             let error = match &self.fate {
                 Fate::Closed => CallError::Closed { helper },
-                _ if is_idempotent && tries < self.tries_max && call.is_wanted() => {
+                Fate::Aborted | Fate::Crashed(_)
+                    if is_idempotent && tries < self.tries_max && call.is_wanted() =>
+                {
+                    if tries + 1 == self.tries_max {
+                        call.turn = Turn::Alone;
+                    }
                     self.queue.put_back(call);
                     continue;
                 }
                 Fate::Aborted => CallError::Aborted { helper, delivered },
-                Fate::Crashed(crash) => CallError::Crashed {
+                Fate::Crashed(crash) | Fate::LastCrashed(crash) => CallError::Crashed {
                     crash: crash.clone(),
                     delivered,
                     tries,

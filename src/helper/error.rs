@@ -51,7 +51,8 @@ pub enum CallError {
         /// How often the call was made.
         tries: u32,
     },
-    /// The node of the helper was aborted, and its program killed, after the request had been sent.
+    /// The node of the helper was aborted or panicked, and its program was killed, when the request
+    /// had been sent or was about to be.
     #[error("{helper} was aborted")]
     Aborted {
         /// Who.
@@ -106,7 +107,7 @@ pub enum CallError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delivered {
-    /// A part: it was being written.
+    /// A part at most: it was being written.
     InPart,
     /// All of it. Nobody knows whether it was read.
     Whole,

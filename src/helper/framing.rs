@@ -159,7 +159,7 @@ impl Frames {
     fn unfinished(&mut self, stream: &mut BytesMut) -> Option<Framed> {
         self.searched = stream.len();
         // One more, should it be the carriage return.
-        if stream.len() <= self.length_max + 1 {
+        if stream.len() <= self.length_max.saturating_add(1) {
             return None;
         }
         stream.clear();
@@ -185,7 +185,8 @@ impl Frames {
             let max = self.length_max;
             return Some(Err(FrameError::TooLong { max }));
         }
-        if stream.len() < end + 4 + length {
+        // No sum of them: a header may say any number.
+        if stream.len() - (end + 4) < length {
             return None;
         }
         stream.advance(end + 4);

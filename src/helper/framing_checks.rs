@@ -29,8 +29,8 @@ pub(super) fn cut(
     sizes: &[usize],
 ) -> Vec<Framed> {
     let room = match framing {
-        Framing::Lines => length_max + 1,
-        Framing::ContentLength => length_max + HEADER_MAX,
+        Framing::Lines => length_max.saturating_add(1),
+        Framing::ContentLength => length_max.saturating_add(HEADER_MAX),
     };
     let mut frames = Frames::new(framing, length_max);
     let (mut buffer, mut found) = (BytesMut::new(), Vec::new());

@@ -113,3 +113,17 @@ proptest! {
         check(length_max, &stream, &sizes);
     }
 }
+
+#[test]
+fn a_length_without_a_limit_is_no_length_without_an_end() {
+    // D1: the largest number that there is, as the limit and as what a header says.
+    let none = usize::MAX;
+    assert_eq!(cut(Framing::Lines, none, b"one\n", &[1]), [good("one")]);
+    let huge = format!("Content-Length: {none}\r\n\r\none");
+    let found = cut(Framing::ContentLength, none, huge.as_bytes(), &[64]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        matches!(found[0], Err(FrameError::Torn { .. })),
+        "{found:?}"
+    );
+}

@@ -208,7 +208,7 @@ impl<P: Protocol> Helper<P> {
             tokio::select! {
                 biased;
                 answered = answer.wait() => answered,
-                source = gone => Err(CallError::Down { helper: helper(), source }),
+                source = gone => Err(self.refusal(source)),
             }
         });
         let late = |_| {
@@ -218,6 +218,15 @@ impl<P: Protocol> Helper<P> {
             })
         };
         answered.await.unwrap_or_else(late)
+    }
+
+    /// Why nobody will answer. A call that was made as the helper was closed may find it gone.
+    fn refusal(&self, source: GoneError) -> CallError {
+        let helper = self.inner.name.clone();
+        match *self.inner.state.borrow() {
+            State::Closed(_) => CallError::Closed { helper },
+            State::Open | State::Closing => CallError::Down { helper, source },
+        }
     }
 
     /// What the program that runs now can do; waits for one that runs.
@@ -327,7 +336,8 @@ impl<P: Protocol> Builder<P> {
     }
 
     /// How long the program may read nothing of a request: 30 s by default. Then it has crashed.
-    /// It is for each message, and for each piece of a [body](Protocol::body).
+    /// It is for each message, and for each piece of a [body](Protocol::body), whose source has as
+    /// long to give it.
     pub const fn write_timeout(mut self, time: Duration) -> Self {
         self.limits.write = time;
         self
@@ -358,14 +368,18 @@ impl<P: Protocol> Builder<P> {
         self
     }
 
-    /// How many calls may wait for an answer: 1024 by default; those beyond wait to be sent.
+    /// How many calls may wait for an answer: 1024 by default, and one at least; those beyond wait
+    /// to be sent.
     pub const fn in_flight_max(mut self, calls: usize) -> Self {
-        self.limits.in_flight_max = calls;
+        self.limits.in_flight_max = if calls == 0 { 1 } else { calls };
         self
     }
 
     /// How often an idempotent call is made at most, when the program crashes each time: 3 times
     /// by default, so that one request cannot crash the program for ever.
+    ///
+    /// The last time it is made alone: others wait until it has its end. So those that were in
+    /// flight with it are not taken for what crashes the program.
     pub const fn tries_max(mut self, tries: u32) -> Self {
         self.limits.tries_max = tries;
         self

@@ -71,6 +71,7 @@ async fn drive<P: Protocol>(
         }
     };
     session.close_calls();
+    refuse_calls(inner);
     inner
         .state
         .send_replace(State::Closed(Arc::new(CloseReport {
@@ -95,11 +96,16 @@ async fn converse<P: Protocol>(
     context.healthy();
     let over = session.carry(context, &capabilities).await?;
     if over == Over::Closed {
-        let helper = inner.name.clone();
-        inner.queue.end_all(&CallError::Closed { helper });
+        refuse_calls(inner);
     }
     session.drain().await?;
     Ok((over, session.ask_to_close(&capabilities).await?))
+}
+
+/// Ends the calls that were not sent when the helper was closed.
+fn refuse_calls<P: Protocol>(inner: &Inner<P>) {
+    let helper = inner.name.clone();
+    inner.queue.end_all(&CallError::Closed { helper });
 }
 
 /// What a failed start is to the tree: what cannot heal is not tried again.

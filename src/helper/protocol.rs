@@ -98,7 +98,8 @@ pub enum Message<R> {
         /// Its answer.
         result: Result<R, String>,
     },
-    /// A question of the program's, with our answer to it, without its frame.
+    /// A question of the program's, with our answer to it, without its frame. A program that asks,
+    /// and leaves more than a thousand answers unread, has crashed.
     Question {
         /// What is answered.
         answer: Vec<u8>,

@@ -28,7 +28,7 @@ pub enum CloseAnswer {
     Failed(String),
     /// It ended without a word, which is an answer.
     Ended,
-    /// It said nothing in time.
+    /// It said nothing in time, or read nothing, so that it could not be asked.
     Silent,
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use tokio::net::unix::pipe::Receiver;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::codec::FramedRead;
 
 use crate::Context;
@@ -28,6 +28,10 @@ use super::report::CloseAnswer;
 /// output may take to be at its end when it has ended.
 const ENDING_MAX: Duration = Duration::from_millis(100);
 
+/// How many answers to its questions a program may leave unread, and as many more messages as calls
+/// may be given up.
+const OUTBOX_MAX: usize = 1024;
+
 /// How many bytes of what a program wrote to standard error a crash quotes, from the end.
 const LAST_WORDS_MAX: usize = 1000;
 
@@ -41,6 +45,9 @@ pub(super) struct Session<P: Protocol> {
     /// Messages that are no calls, and go first.
     outbox: VecDeque<Vec<u8>>,
     writing: Option<Writing>,
+    /// When it has ended: until when what it said before is read. The end of its output may be held
+    /// off by somebody else who has it.
+    heard_until: Option<Instant>,
     strays: u32,
 }
 
@@ -71,6 +78,7 @@ impl<P: Protocol> Session<P> {
             in_flight: InFlight::new(inner.queue.clone(), limits.tries_max),
             outbox: VecDeque::new(),
             writing: None,
+            heard_until: None,
             strays: 0,
         })
     }
@@ -133,7 +141,7 @@ impl<P: Protocol> Session<P> {
     pub(super) async fn drain(&mut self) -> Result<(), CrashCause> {
         let within = self.inner.limits.drain;
         let drained = timeout(within, async {
-            while self.writing.is_some() || self.in_flight.wanted() > 0 {
+            while self.is_writing() || self.in_flight.wanted() > 0 {
                 if let Some(frame) = self.step(None).await? {
                     self.hear(&frame)?;
                 }
@@ -143,7 +151,7 @@ impl<P: Protocol> Session<P> {
         drained.await.unwrap_or(Ok(()))
     }
 
-    /// Asks the program to close, if that is how it is done.
+    /// Asks the program to close, if that is how it is done. One that does not read is not asked.
     pub(super) async fn ask_to_close(
         &mut self,
         capabilities: &P::Capabilities,
@@ -151,35 +159,49 @@ impl<P: Protocol> Session<P> {
         let Some(request) = self.inner.protocol.close_request(capabilities) else {
             return Ok(CloseAnswer::NotAsked);
         };
+        if self.is_writing() {
+            return Ok(CloseAnswer::Silent);
+        }
         let close = self.inner.next_id();
         let mut message = Vec::new();
         self.inner.protocol.write(close, &request, &mut message);
-        self.outbox.push_back(message);
+        self.write(None, message, None);
         let within = self.inner.limits.close;
         match timeout(within, self.answer_to(close)).await {
             Err(_) => Ok(CloseAnswer::Silent),
-            // It need not say that it does what it was asked for.
-            Ok(Err(CrashCause::Ended | CrashCause::HungUp)) => Ok(CloseAnswer::Ended),
+            // It need not say that it does what it was asked for, nor wait for that.
+            Ok(Err(CrashCause::Ended | CrashCause::HungUp | CrashCause::Write(_))) => {
+                Ok(CloseAnswer::Ended)
+            }
             Ok(answer) => answer,
         }
     }
 
     async fn answer_to(&mut self, close: CallId) -> Result<CloseAnswer, CrashCause> {
+        let mut answer = None;
         loop {
+            // It may be heard before we hear that the request is written, but it is a guess as long
+            // as that is not so.
+            if let Some(answer) = answer.take_if(|_| self.writing.is_none()) {
+                return Ok(answer);
+            }
             let Some(frame) = self.step(None).await? else {
                 continue;
             };
             match self.read(&frame)? {
-                Some(Message::Answer { id, result }) if id == close => {
-                    return Ok(match result {
-                        Ok(_) => CloseAnswer::Closed,
-                        Err(error) => CloseAnswer::Failed(error),
-                    });
+                Some(Message::Answer { id, result }) if id == close && answer.is_none() => {
+                    let failed = result.err().map(CloseAnswer::Failed);
+                    answer = Some(failed.unwrap_or(CloseAnswer::Closed));
                 }
                 Some(message) => self.take_in(message)?,
                 None => {}
             }
         }
+    }
+
+    /// Whether something has to be written that is not.
+    fn is_writing(&self) -> bool {
+        self.writing.is_some() || !self.outbox.is_empty()
     }
 
     /// Says that the calls which are left will have no other incarnation.
@@ -233,29 +255,23 @@ impl<P: Protocol> Session<P> {
         capabilities: Option<&P::Capabilities>,
     ) -> Result<Option<Bytes>, CrashCause> {
         self.write_outbox();
-        let has_room = self.writing.is_none() && self.has_room()?;
-        let capabilities = capabilities.filter(|_| has_room);
+        let takes = self.heard_until.is_none() && self.writing.is_none() && self.has_room()?;
+        let capabilities = capabilities.filter(|_| takes);
         let watch = self.process.watch();
         tokio::select! {
             biased;
             written = finish(&mut self.writing) => self.written(written)?,
             framed = self.frames.next() => return self.unwrap(framed).await,
-            _ = watch.exited() => return self.last_frame().await,
+            _ = watch.exited(), if self.heard_until.is_none() => {
+                self.heard_until = Some(Instant::now() + ENDING_MAX);
+            }
+            () = reached(self.heard_until) => return Err(CrashCause::Ended),
             id = self.inner.queue.next_given_up() => self.give_up(id),
-            (call, capabilities) = next(&self.inner, capabilities) => {
+            (call, capabilities) = next(&self.inner, &self.in_flight, capabilities) => {
                 self.take(call, capabilities);
             }
         }
         Ok(None)
-    }
-
-    /// Gives out what the program said before its end. The end of its output may be held off by
-    /// somebody else who has it.
-    async fn last_frame(&mut self) -> Result<Option<Bytes>, CrashCause> {
-        match timeout(ENDING_MAX, self.frames.next()).await {
-            Ok(Some(framed)) => self.unwrap(Some(framed)).await,
-            Ok(None) | Err(_) => Err(CrashCause::Ended),
-        }
     }
 
     fn written(
@@ -279,6 +295,9 @@ impl<P: Protocol> Session<P> {
     /// up will not answer any more.
     fn has_room(&self) -> Result<bool, CrashCause> {
         let calls = self.in_flight.len();
+        if self.in_flight.is_reserved() {
+            return Ok(false);
+        }
         if calls < self.inner.limits.in_flight_max {
             return Ok(true);
         }
@@ -308,7 +327,7 @@ impl<P: Protocol> Session<P> {
 
     fn give_up(&mut self, id: CallId) {
         // It may have been answered, or sent to another incarnation.
-        if self.in_flight.is_given_up(id) {
+        if self.in_flight.give_up(id) {
             self.outbox.extend(self.inner.protocol.cancellation(id));
         }
     }
@@ -379,7 +398,7 @@ impl<P: Protocol> Session<P> {
             },
             Message::Question { answer } => {
                 self.outbox.push_back(answer);
-                let is_flood = self.outbox.len() > self.inner.limits.in_flight_max;
+                let is_flood = self.outbox.len() > OUTBOX_MAX + self.inner.limits.in_flight_max;
                 let flood = || ProtocolError::OutOfTurn("asks more than it reads answers".into());
                 if is_flood {
                     Err(flood().into())
@@ -417,13 +436,22 @@ async fn finish(writing: &mut Option<Writing>) -> (Option<CallId>, Result<(), Cr
     }
 }
 
+/// Waits for a moment, for ever if there is none.
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}
+
 /// Waits for the next call, for ever if none is to be taken.
 async fn next<'a, P: Protocol>(
     inner: &Inner<P>,
+    in_flight: &InFlight<P>,
     capabilities: Option<&'a P::Capabilities>,
 ) -> (Call<P>, &'a P::Capabilities) {
     match capabilities {
-        Some(capabilities) => (inner.queue.next().await, capabilities),
+        Some(capabilities) => (inner.queue.next(in_flight).await, capabilities),
         None => pending().await,
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! Go matches the names of fields without regard to case, and leaves out what is empty.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::helper::protocol::ProtocolError;
 
@@ -56,20 +57,25 @@ pub(super) struct Asked {
     pub(super) size: u64,
 }
 
-/// An answer.
+/// An answer. As the `go` command reads it, what is null or empty is not there.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Answered {
     #[serde(rename = "ID")]
     pub(super) id: u64,
-    #[serde(rename = "Err", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "Err", default, deserialize_with = "unless_empty")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
-    #[serde(rename = "Miss", default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(rename = "Miss", default, deserialize_with = "unless_null")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_miss: bool,
-    #[serde(rename = "OutputID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "OutputID", default, deserialize_with = "unless_empty")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) output: Option<String>,
-    #[serde(rename = "Size", default, skip_serializing_if = "is_zero")]
+    #[serde(rename = "Size", default, deserialize_with = "unless_null")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub(super) size: u64,
-    #[serde(rename = "DiskPath", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "DiskPath", default, deserialize_with = "unless_empty")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<PathBuf>,
 }
 
@@ -79,6 +85,25 @@ pub(super) struct Answered {
 )]
 const fn is_zero(size: &u64) -> bool {
     *size == 0
+}
+
+/// Null is what a field is by default.
+fn unless_null<'de, T, D>(value: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(value)?.unwrap_or_default())
+}
+
+/// An empty text is none.
+fn unless_empty<'de, T, D>(value: D) -> Result<Option<T>, D::Error>
+where
+    T: AsRef<OsStr> + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let text: Option<T> = Option::deserialize(value)?;
+    Ok(text.filter(|text| !text.as_ref().is_empty()))
 }
 
 pub(super) fn json(message: &impl Serialize) -> Vec<u8> {
