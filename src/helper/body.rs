@@ -64,9 +64,9 @@ impl Body {
     /// A body of so many bytes, as they are written, without its frame. A piece is in memory at a
     /// time, and the program has the [time limit](super::Builder::write_timeout) for each.
     ///
-    /// The source has none: while a piece is waited for, all calls behind it wait, and go on to when
-    /// its own caller has given up. One that may be silent needs a limit of its own, which is an
-    /// error of the stream.
+    /// The source has none: while a piece is waited for, all calls behind it wait, also when its
+    /// own caller has given up. One that may fall silent needs a limit of its own, and ends with an
+    /// error then.
     pub fn new(
         length: u64,
         pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,

@@ -1,6 +1,7 @@
 //! What the documentation of helpers promises, read by somebody who has not seen the code.
 
 use std::error::Error;
+use std::future::pending;
 use std::io;
 use std::pin::pin;
 use std::thread;
@@ -15,7 +16,7 @@ use perennial::helper::{
 use perennial::process::{Ladder, Signal};
 use perennial::{Backoff, Context, GoneError, RunError, Runnable, State, Supervisor, Tree};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::common::{alone, runtime, sh, until};
 use crate::guest;
@@ -331,7 +332,8 @@ fn a_body_may_be_empty_have_empty_pieces_and_come_slowly() {
         assert_eq!(send("holes", holes).await.unwrap(), "holes 4");
         let slow = || {
             let pieces = stream::iter(["wo", "rd"]).then(async |text| {
-                sleep(Duration::from_millis(40)).await;
+                let silence = timeout(Duration::from_millis(40), pending::<()>());
+                silence.await.unwrap_err();
                 piece(text)
             });
             Body::new(4, pieces)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::{FutureExt, stream};
 use perennial::helper::{Body, CallError, CloseAnswer, Delivered, Helper};
 use perennial::{Backoff, State};
-use tokio::time::{advance, pause, resume, sleep, timeout};
+use tokio::time::{advance, pause, resume, timeout};
 
 use crate::common::{alone, children, sh, until};
 use crate::guest;
@@ -163,18 +163,17 @@ fn a_node_that_has_no_time_to_close_aborts_its_calls() {
         let grace = Duration::from_millis(50);
         let tree = under(move || declared.clone().runnable().grace(grace));
         helper.capabilities().await.unwrap();
-        let call = async {
-            let error = helper.call(word("")).await.unwrap_err();
-            assert_eq!(error.to_string(), "sh was aborted");
-            let CallError::Aborted { delivered, .. } = error else {
-                panic!("{error}");
-            };
-            assert_eq!(delivered, Delivered::Whole);
+        let mut call = pin!(helper.call(word("")));
+        // It is sent.
+        let brief = Duration::from_millis(20);
+        timeout(brief, call.as_mut()).await.unwrap_err();
+        let (answer, stopped) = tokio::join!(call, tree.stop());
+        let error = answer.unwrap_err();
+        assert_eq!(error.to_string(), "sh was aborted");
+        let CallError::Aborted { delivered, .. } = error else {
+            panic!("{error}");
         };
-        let stop = async {
-            sleep(Duration::from_millis(20)).await;
-            drop(tree.stop().await);
-        };
-        tokio::join!(call, stop);
+        assert_eq!(delivered, Delivered::Whole);
+        drop(stopped);
     });
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::join_all;
 use perennial::helper::{CallError, CrashCause, Delivered, FrameError, Helper, ProtocolError};
-use tokio::time::{advance, pause, resume, sleep, timeout};
+use tokio::time::{advance, pause, resume, timeout};
 
 use crate::common::{alone, children, sh, until};
 use crate::guest;
@@ -110,7 +110,8 @@ fn a_program_has_ten_seconds_to_say_hello() {
         let helper = Helper::new(sh("exec sleep 1000").ladder(killed()), Words);
         let tree = guest::run(&helper);
         until("it runs", || !children().is_empty()).await;
-        sleep(Duration::from_millis(20)).await;
+        let brief = Duration::from_millis(20);
+        timeout(brief, helper.capabilities()).await.unwrap_err();
         pause();
         advance(Duration::from_millis(9_900)).await;
         assert_eq!(last_exit(&tree).await, None);
