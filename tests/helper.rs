@@ -35,6 +35,14 @@ mod languages;
 #[cfg(feature = "store")]
 #[path = "../benches/examples/program.rs"]
 mod program;
+#[path = "helper/promised.rs"]
+mod promised;
+#[path = "helper/promised_closing.rs"]
+mod promised_closing;
+#[path = "helper/promised_limits.rs"]
+mod promised_limits;
+#[path = "helper/promised_sides.rs"]
+mod promised_sides;
 #[path = "helper/readings.rs"]
 mod readings;
 #[path = "helper/script.rs"]

@@ -87,7 +87,8 @@ pub enum CallError {
         /// How many.
         waiting: usize,
     },
-    /// The node of the helper is down, is stopped, or was never declared.
+    /// The node of the helper is down, is stopped, or its declaration was refused. One that is yet
+    /// to be declared is waited for.
     #[error("{helper} is down")]
     Down {
         /// Who.

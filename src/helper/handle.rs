@@ -171,9 +171,15 @@ impl<P: Protocol> Helper<P> {
     /// that was sent only if it is [idempotent](Protocol::is_idempotent), and not more often than
     /// [`tries_max`](Builder::tries_max) says.
     ///
+    /// The node may run on another runtime.
+    ///
     /// # Errors
     ///
     /// [`CallError`] says why there is no answer. Each call ends once.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, or on one without a timer.
     ///
     /// # Cancel safety
     ///
@@ -190,6 +196,10 @@ impl<P: Protocol> Helper<P> {
     ///
     /// As [`call`](Self::call).
     ///
+    /// # Panics
+    ///
+    /// As [`call`](Self::call).
+    ///
     /// # Cancel safety
     ///
     /// As [`call`](Self::call).
@@ -199,10 +209,14 @@ impl<P: Protocol> Helper<P> {
         within: Duration,
     ) -> Result<P::Response, CallError> {
         let helper = || self.inner.name.clone();
-        if !matches!(*self.inner.state.borrow(), State::Open) {
-            return Err(CallError::Closed { helper: helper() });
+        if !self.is_open() {
+            return Err(self.inner.closed());
         }
         let mut answer = self.inner.queue.add(request)?;
+        // A close that came in between may have ended those before this one.
+        if !self.is_open() {
+            return Err(self.inner.closed());
+        }
         let gone = gone(self.inner.up.watch());
         let answered = timeout(within, async {
             tokio::select! {
@@ -246,8 +260,10 @@ impl<P: Protocol> Helper<P> {
     /// answered, the program is told as its protocol has it, its standard input is closed, and it
     /// is stopped by its ladder if it does not end. The node is done then.
     ///
-    /// Calls that were not sent end with [`CallError::Closed`]. Whoever closes it, and how often:
-    /// there is one close, and one report.
+    /// Calls that were not sent end with [`CallError::Closed`] at once. A program that has not said
+    /// hello is closed when it has, or when its time for that is over. One that waits to be started
+    /// again, or whose node is still to be declared, is closed with that start, which the close
+    /// waits for. Whoever closes it, and how often: there is one close, and one report.
     ///
     /// # Errors
     ///
@@ -257,13 +273,7 @@ impl<P: Protocol> Helper<P> {
     ///
     /// The helper is closed all the same.
     pub async fn close(&self) -> Result<Arc<CloseReport>, GoneError> {
-        self.inner.state.send_if_modified(|state| {
-            let is_open = matches!(state, State::Open);
-            if is_open {
-                *state = State::Closing;
-            }
-            is_open
-        });
+        self.refuse_calls();
         let mut states = self.inner.state.subscribe();
         let closed = async {
             loop {
@@ -282,6 +292,24 @@ impl<P: Protocol> Helper<P> {
         }
     }
 
+    fn is_open(&self) -> bool {
+        matches!(*self.inner.state.borrow(), State::Open)
+    }
+
+    /// Says that it is closed, and ends the calls that were not sent.
+    fn refuse_calls(&self) {
+        let has_changed = self.inner.state.send_if_modified(|state| {
+            let is_open = matches!(state, State::Open);
+            if is_open {
+                *state = State::Closing;
+            }
+            is_open
+        });
+        if has_changed {
+            self.inner.queue.end_all(&self.inner.closed());
+        }
+    }
+
     /// Makes a runnable of the helper, to give it options.
     ///
     /// - The node is healthy when the program has said hello.
@@ -289,7 +317,10 @@ impl<P: Protocol> Helper<P> {
     ///   again as the node's options have it. What a start cannot change, such as a program that is
     ///   missing, [gives up](Context::give_up) at once.
     /// - When the node is asked to stop, the program is closed in order. The
-    ///   [grace](Configured::grace) is what that may take.
+    ///   [grace](Configured::grace) is what that may take; by default the sum of
+    ///   [`drain_timeout`](Builder::drain_timeout), [`close_timeout`](Builder::close_timeout) and
+    ///   what the command's ladder may take. Past it, the calls that are left end with
+    ///   [`CallError::Aborted`].
     /// - What it writes to standard error is told to `tracing`, as `INFO` of the target
     ///   `perennial::process` with the node's path.
     pub fn runnable(
@@ -310,6 +341,12 @@ impl<P: Protocol> Inner<P> {
     /// A number that no call of this helper had before.
     pub(super) fn next_id(&self) -> CallId {
         self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What a call that is not sent hears of a close.
+    pub(super) fn closed(&self) -> CallError {
+        let helper = self.name.clone();
+        CallError::Closed { helper }
     }
 }
 
@@ -362,13 +399,13 @@ impl<P: Protocol> Builder<P> {
         self
     }
 
-    /// How many calls may wait to be sent: 1024 by default.
+    /// How many calls may wait to be sent: 1024 by default, and at least one.
     pub const fn waiting_max(mut self, calls: usize) -> Self {
         self.limits.waiting_max = calls;
         self
     }
 
-    /// How many calls may wait for an answer: 1024 by default, and one at least; those beyond wait
+    /// How many calls may wait for an answer: 1024 by default, and at least one; those beyond wait
     /// to be sent.
     pub const fn in_flight_max(mut self, calls: usize) -> Self {
         self.limits.in_flight_max = if calls == 0 { 1 } else { calls };
@@ -376,7 +413,7 @@ impl<P: Protocol> Builder<P> {
     }
 
     /// How often an idempotent call is made at most, when the program crashes each time: 3 times
-    /// by default, so that one request cannot crash the program for ever.
+    /// by default, and at least once, so that one request cannot crash the program for ever.
     ///
     /// The last time it is made alone: others wait until it has its end. So those that were in
     /// flight with it are not taken for what crashes the program.
@@ -386,7 +423,8 @@ impl<P: Protocol> Builder<P> {
     }
 
     /// How many messages that are none an incarnation may say: none by default, so that the first
-    /// one is a crash. Those that are allowed are told as warnings.
+    /// one is a crash. Those that are allowed are told as warnings. An answer that nobody waits for
+    /// is a message, and a crash however many are allowed.
     pub const fn stray_max(mut self, messages: u32) -> Self {
         self.limits.stray_max = messages;
         self
@@ -397,8 +435,11 @@ impl<P: Protocol> Builder<P> {
         let Self {
             command,
             protocol,
-            limits,
+            mut limits,
         } = self;
+        // Without room for one, no call would ever be made.
+        limits.waiting_max = limits.waiting_max.max(1);
+        limits.in_flight_max = limits.in_flight_max.max(1);
         let name: Arc<str> = command.name().into();
         let inner = Inner {
             command,

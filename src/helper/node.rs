@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::Context;
 use crate::process::{Output, Process, StartError, Stdin};
 
-use super::error::{CallError, CrashCause, RunHelperError};
+use super::error::{CrashCause, RunHelperError};
 use super::handle::{Inner, State};
 use super::protocol::Protocol;
 use super::report::{CloseAnswer, CloseReport};
@@ -71,7 +71,8 @@ async fn drive<P: Protocol>(
         }
     };
     session.close_calls();
-    refuse_calls(inner);
+    // A crash may have put calls back after the close had ended those that waited.
+    inner.queue.end_all(&inner.closed());
     inner
         .state
         .send_replace(State::Closed(Arc::new(CloseReport {
@@ -95,17 +96,8 @@ async fn converse<P: Protocol>(
     inner.up.publish(context, capabilities.clone())?;
     context.healthy();
     let over = session.carry(context, &capabilities).await?;
-    if over == Over::Closed {
-        refuse_calls(inner);
-    }
     session.drain().await?;
     Ok((over, session.ask_to_close(&capabilities).await?))
-}
-
-/// Ends the calls that were not sent when the helper was closed.
-fn refuse_calls<P: Protocol>(inner: &Inner<P>) {
-    let helper = inner.name.clone();
-    inner.queue.end_all(&CallError::Closed { helper });
 }
 
 /// What a failed start is to the tree: what cannot heal is not tried again.

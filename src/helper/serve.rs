@@ -64,7 +64,8 @@ pub enum ServeError {
 pub struct ServeLimits {
     /// How long a message may be, in bytes: 16 MiB by default. It is in memory as a whole.
     pub message_max: usize,
-    /// How many requests may be worked on: 64 by default. No more is read until one is done.
+    /// How many requests may be worked on: 64 by default, and at least one. No more is read
+    /// until one is done.
     pub running_max: usize,
 }
 
@@ -137,7 +138,7 @@ where
     let mut frames = std::pin::pin!(FramedRead::new(input, frames));
     let mut running = FuturesUnordered::new();
     let last = loop {
-        let has_room = running.len() < limits.running_max;
+        let has_room = running.len() < limits.running_max.max(1);
         tokio::select! {
             biased;
             Some(answer) = running.next() => say(answers, answer).await,

@@ -14,11 +14,11 @@ use tokio_util::either::Either;
 ///
 /// # Errors
 ///
-/// If the system has no descriptor left, or the runtime has no I/O.
+/// If the system has no descriptor left.
 ///
 /// # Panics
 ///
-/// Outside of a runtime.
+/// Outside of a runtime, or on one without I/O.
 pub fn stdio() -> io::Result<(
     impl AsyncRead + Send + Unpin,
     impl AsyncWrite + Send + Unpin,
