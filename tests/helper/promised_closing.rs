@@ -16,7 +16,7 @@ use crate::script::{Stage, python, stage};
 /// Waits until the script has what was asked of it before. What it holds is answered to nobody.
 async fn heard(stage: &Stage, held: &str) {
     loop {
-        if stage.ask("count", "").await.unwrap() == held {
+        if stage.ask("count", "").await.expect("it answers") == held {
             return;
         }
     }

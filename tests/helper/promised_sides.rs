@@ -185,7 +185,7 @@ async fn said(message_max: usize, running_max: usize) -> (Result<(), ServeError>
     let served = serve(&b"word\n\nwo\n"[..], &mut said, limits, Lines, again);
     let served = timeout(Duration::from_secs(5), served).await;
     let served = served.expect("it comes to an end");
-    (served, String::from_utf8(said).unwrap())
+    (served, String::from_utf8(said).expect("text"))
 }
 
 #[test]
