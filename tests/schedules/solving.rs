@@ -86,7 +86,9 @@ fn the_last_waiter_races_a_newcomer() {
             leaver.await.expect("it is not aborted");
         }
         cell.quiet().await;
-        assert_eq!((cell.waiters(), cell.runs()), (0, site.starts() as u64));
+        assert_eq!(cell.waiters(), 0);
+        // One that all have left before it began has not been here.
+        assert!(cell.runs() >= site.starts() as u64);
         stop(world, slice::from_ref(&site)).await;
     });
 }
