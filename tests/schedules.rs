@@ -31,6 +31,9 @@ mod resources;
 mod saying;
 #[path = "schedules/site.rs"]
 mod site;
+#[cfg(feature = "solver")]
+#[path = "schedules/solving.rs"]
+mod solving;
 #[path = "schedules/tasks.rs"]
 mod tasks;
 #[path = "schedules/timing.rs"]

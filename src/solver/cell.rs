@@ -294,6 +294,7 @@ where
                 let cell = self.shared.clone();
                 let report = Report {
                     cell,
+                    generation,
                     is_told: false,
                 };
                 // A pool that stops may have dropped the run: then what it was to report is told.
@@ -362,6 +363,7 @@ impl<T, E> Drop for Waiter<T, E> {
 /// Tells the end of a run, whichever way it ends, or that it never began.
 struct Report<T: Clone, E: Clone> {
     cell: Arc<Shared<T, E>>,
+    generation: u64,
     is_told: bool,
 }
 
@@ -394,7 +396,10 @@ impl<T: Clone, E: Clone> Report<T, E> {
     ) -> Slab<oneshot::Sender<Outcome<T, E>>> {
         let mut state = self.cell.state.lock();
         let next = |child| kept.map_or(Phase::Unwinding(child), Phase::Kept);
-        // It is the run of this generation: the next one starts when this has ended.
+        if state.generation != self.generation {
+            // It never began, and what it was given is let go of after its end.
+            return Slab::new();
+        }
         match mem::replace(&mut state.phase, Phase::Idle) {
             Phase::Running { waiters, child } => {
                 state.phase = next(child);

@@ -117,7 +117,11 @@ impl BuildError {
                 Failure::new(vertex, digest, FailureCause::Panicked(panic)).into()
             }
             CellError::Stopped => Self::Stopped,
-            CellError::NotStarted(error) => Self::NotStarted(error),
+            CellError::NotStarted(error) => match *error {
+                // The node stops, and that is not seen yet by who builds.
+                StartError::Stopped { .. } => Self::Stopped,
+                _ => Self::NotStarted(error),
+            },
         }
     }
 }
