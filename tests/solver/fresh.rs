@@ -21,7 +21,7 @@ fn parent(kit: &Kit, value: u64, child: &Vertex<u64>) -> VertexBuilder<u64> {
 /// Builds it in a job of its own.
 async fn build_alone(kit: &Kit, vertex: &Vertex<u64>) -> u64 {
     let job = kit.job("alone");
-    let value = *job.build(&vertex.output(0)).await.unwrap();
+    let value = *job.build(&vertex.output(0)).await.expect("nothing fails");
     job.finish().await;
     value
 }

@@ -219,7 +219,9 @@ fn vertices(kit: &Kit, graph: &Graph, round: &Round, kin: Kin, ran: &Ran) -> Vec
     for (at, node) in graph.0.iter().enumerate() {
         let (seed, ran) = (graph.seed(at, round, kin), ran.clone());
         let op = kit.op(&format!("n{at}"), &seed.clone(), move |_, inputs| {
-            ran.lock().unwrap().push(seed.clone());
+            ran.lock()
+                .expect("nobody panics with it")
+                .push(seed.clone());
             let value = value_of(&seed, inputs);
             async move { Ok(vec![value]) }
         });
@@ -286,10 +288,10 @@ fn compare(graph: &Graph, rounds: &[Round], kin: Kin) {
             let built = build_all(&kit, &roots.collect::<Vec<_>>()).await;
             let built: Vec<_> = built
                 .iter()
-                .map(|built| **built.as_ref().unwrap())
+                .map(|built| **built.as_ref().expect("nothing fails"))
                 .collect();
             assert_eq!(built, expected, "values");
-            let mut ran = ran.lock().unwrap().clone();
+            let mut ran = ran.lock().expect("nobody panics with it").clone();
             ran.sort();
             assert_eq!(ran, model.runs, "what runs");
             let counts = Counts {
@@ -404,14 +406,6 @@ proptest! {
     }
 }
 
-fn plain_round(graph: &Graph) -> Round {
-    Round {
-        salts: vec![0; graph.0.len()],
-        fresh: vec![false; graph.0.len()],
-        roots: Vec::new(),
-    }
-}
-
 type Work = dyn Fn(RunContext<u64>, Vec<u64>) -> Made + Send + Sync;
 type Made = BoxFuture<'static, Result<Vec<u64>, OperationError>>;
 
@@ -518,7 +512,7 @@ struct Live(Arc<Mutex<BTreeMap<usize, usize>>>);
 
 impl Live {
     fn begin(&self, at: usize) -> Ended {
-        let mut live = self.0.lock().unwrap();
+        let mut live = self.0.lock().expect("nobody panics with it");
         let count = live.entry(at).or_default();
         *count += 1;
         assert_eq!(*count, 1, "E5: n{at} runs twice at a time");
@@ -532,7 +526,13 @@ struct Ended(Live, usize);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        *self.0.0.lock().unwrap().get_mut(&self.1).unwrap() -= 1;
+        *self
+            .0
+            .0
+            .lock()
+            .expect("nobody panics with it")
+            .get_mut(&self.1)
+            .expect("it lives") -= 1;
     }
 }
 
@@ -564,7 +564,9 @@ async fn live(
         }
     };
     match how.expect("it is told") {
-        How::Finished | How::Cancelled => drop(job.finish().await),
+        How::Finished | How::Cancelled => {
+            job.finish().await;
+        }
         How::Dropped => drop(job),
     }
     had

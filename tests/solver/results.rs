@@ -116,8 +116,8 @@ impl Scene {
 
     /// Builds the first output in a job of its own, and keeps but that.
     async fn get(&self, edge: &Edge<Thing>) -> Output<Thing> {
-        let job = self.solver.job("a").unwrap();
-        let output = job.build(edge).await.unwrap();
+        let job = self.solver.job("a").expect("the first of its name");
+        let output = job.build(edge).await.expect("nothing fails");
         job.finish().await;
         output
     }
@@ -152,7 +152,9 @@ enum Keeper {
 impl Keeper {
     async fn go(self) {
         match self {
-            Self::Job(job) => drop(job.finish().await),
+            Self::Job(job) => {
+                job.finish().await;
+            }
             Self::Reference(output) => drop(output),
         }
     }
