@@ -41,6 +41,10 @@ pub(crate) fn ask_server(folder: &Path, wanted: Wanted, show: Show) -> Code {
         let folder = folder.display();
         complain(code, format_args!("{folder}: {why}"))
     };
+    // Nothing is made for a server that is not there.
+    if !folder.is_dir() {
+        return wrong(Code::BadInput, &AskError::Down);
+    }
     let place = match Place::make(folder.to_owned()) {
         Ok(place) => place,
         Err(error) => return wrong(Code::Failed, &error),

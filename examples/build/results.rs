@@ -1,11 +1,15 @@
-//! Where results are kept: on disk, as long as their files are there.
+//! Where results are kept: on disk, as long as their files are there; and aliases in the memory.
+
+use std::future::ready;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use perennial::solver::{BoxError, DiskStore, Output, ResultStore};
-use perennial::store::{Digest, Store};
+use perennial::store::Digest;
 
 use crate::artifacts::{Artifacts, ArtifactsCodec};
+use crate::workplace::Workplace;
 
 /// The results of targets.
 ///
@@ -13,17 +17,17 @@ use crate::artifacts::{Artifacts, ArtifactsCodec};
 #[derive(Debug)]
 pub(crate) struct Results {
     disk: DiskStore<ArtifactsCodec>,
-    store: Store,
+    workplace: Arc<Workplace>,
 }
 
 /// What is found of a result.
 type Found = Result<Option<Vec<Output<Artifacts>>>, BoxError>;
 
 impl Results {
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(workplace: &Arc<Workplace>) -> Self {
         Self {
-            disk: DiskStore::new(store.clone(), ArtifactsCodec),
-            store,
+            disk: DiskStore::new(workplace.store.clone(), ArtifactsCodec),
+            workplace: workplace.clone(),
         }
     }
 
@@ -33,21 +37,18 @@ impl Results {
             return Ok(None);
         };
         for artifact in outputs.iter().flat_map(|output| &output.0) {
-            if self.store.get(artifact.blob()?).await?.is_none() {
+            let stored = self.workplace.store.get(artifact.blob()?).await?;
+            if stored.is_none() {
                 return Ok(None);
             }
         }
         Ok(Some(outputs))
     }
-
-    const fn below(&self) -> &dyn ResultStore<Artifacts> {
-        &self.disk
-    }
 }
 
 impl ResultStore<Artifacts> for Results {
     fn name(&self) -> &str {
-        self.below().name()
+        "store"
     }
 
     fn find(&self, key: Digest) -> BoxFuture<'_, Result<bool, BoxError>> {
@@ -67,10 +68,11 @@ impl ResultStore<Artifacts> for Results {
     }
 
     fn alias(&self, of: Digest) -> BoxFuture<'_, Result<Option<Digest>, BoxError>> {
-        self.below().alias(of)
+        ready(Ok(self.workplace.memory.alias(of))).boxed()
     }
 
     fn set_alias(&self, of: Digest, to: Digest) -> BoxFuture<'_, Result<(), BoxError>> {
-        self.below().set_alias(of, to)
+        let set = self.workplace.memory.set_alias(of, to);
+        ready(set.map_err(Into::into)).boxed()
     }
 }

@@ -61,7 +61,7 @@ enum Entry {
 /// stops it.
 pub(crate) async fn start(folder: &Path, jobs: u32, door: Door) -> Result<Tree, ServerError> {
     let workplace = Arc::new(Workplace::open(folder).await?);
-    let results = Results::new(workplace.store.clone());
+    let results = Results::new(&workplace);
     let solver = Solver::builder().store(results).limit(JOBS, jobs);
     let solver = solver.grace(GRACE).linger(Duration::ZERO).build();
     let clients = Clients(Arc::new(Builds::new(workplace, solver.clone())));

@@ -81,6 +81,7 @@ fn a_server_that_is_not_there_is_told() {
     let project = Project::new(GOOD);
     let said = project.fail(2, &["--server", "server"]);
     assert_eq!(said, "server: it is not up");
+    assert!(!project.path("server").exists(), "nothing is made for it");
 }
 
 #[test]

@@ -60,7 +60,8 @@ fn who_leaves_takes_only_what_nobody_else_wants() {
     assert_eq!(project.read("runs"), "x\n");
     two.signal("INT");
     three.signal("INT");
-    (two.ended(), three.ended());
+    two.ended();
+    three.ended();
     until("the command is gone", || !is_alive(&pid));
     assert!(!project.path("a").exists());
     server.signal("TERM");

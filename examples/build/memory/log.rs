@@ -30,6 +30,8 @@ pub(super) enum Record {
         state: Hex,
         name: Hex,
     },
+    /// One key of the solver stands for another.
+    Alias { of: Hex, to: Hex },
 }
 
 /// A digest as text.

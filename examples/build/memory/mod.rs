@@ -24,6 +24,10 @@ pub(crate) use self::stamp::Stamp;
 
 /// How many states are remembered of a command, the newest ones.
 const NAMES_MAX: usize = 16;
+/// How many names of what is not made yet are remembered: with another one, it is made twice.
+const PENDING_MAX: usize = 10_000;
+/// How many aliases are remembered: without one, what it stands for is looked at again.
+const ALIASES_MAX: usize = 100_000;
 /// How many records a log may have beyond three times what is remembered.
 const STALE_MAX: usize = 1000;
 
@@ -67,6 +71,8 @@ struct Known {
     ids: HashMap<Arc<Path>, PathId>,
     files: HashMap<PathId, (Stamp, Digest)>,
     recipes: HashMap<Digest, Recipe>,
+    /// Which key of the solver stands for which.
+    aliases: HashMap<Digest, Digest>,
     /// The names of what is not made yet, by recipe and state.
     pending: HashMap<(Digest, Digest), Digest>,
 }
@@ -167,6 +173,9 @@ impl Memory {
         if let Some((_, name)) = made {
             return *name;
         }
+        if known.pending.len() >= PENDING_MAX {
+            known.pending.clear();
+        }
         let next = known.pending.len();
         *known.pending.entry((recipe, state)).or_insert_with(|| {
             let mut name = Identity::new("never was");
@@ -186,6 +195,22 @@ impl Memory {
         known.log.add(&[made.record()])
     }
 
+    /// Which digest another one was said to stand for.
+    pub(crate) fn alias(&self, of: Digest) -> Option<Digest> {
+        self.lock().aliases.get(&of).copied()
+    }
+
+    /// Remembers that one digest stands for another.
+    pub(crate) fn set_alias(&self, of: Digest, to: Digest) -> io::Result<()> {
+        let mut known = self.lock();
+        if known.aliases.len() >= ALIASES_MAX {
+            known.aliases.clear();
+        }
+        known.aliases.insert(of, to);
+        let (of, to) = (Hex(of), Hex(to));
+        known.log.add(&[Record::Alias { of, to }])
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -196,6 +221,7 @@ impl Memory {
 struct Facts {
     paths: Vec<PathBuf>,
     files: HashMap<PathId, (Stamp, Digest)>,
+    aliases: HashMap<Digest, Digest>,
     made: Vec<Made>,
 }
 
@@ -224,6 +250,9 @@ impl Facts {
                 state: state.0,
                 name: name.0,
             }),
+            Record::Alias { of, to } => {
+                self.aliases.insert(of.0, to.0);
+            }
             Record::File { .. } | Record::Made { .. } => {}
         }
     }
@@ -237,6 +266,7 @@ impl Facts {
             ids,
             files: self.files,
             recipes: HashMap::new(),
+            aliases: self.aliases,
             pending: HashMap::new(),
         };
         self.made.iter().for_each(|made| known.learn(made));
@@ -289,7 +319,12 @@ impl Known {
                 made.record()
             })
         });
-        paths.chain(files).chain(made)
+        let aliases = self.aliases.iter();
+        let aliases = aliases.map(|(of, to)| Record::Alias {
+            of: Hex(*of),
+            to: Hex(*to),
+        });
+        paths.chain(files).chain(made).chain(aliases)
     }
 }
 
