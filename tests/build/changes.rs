@@ -85,6 +85,26 @@ fn a_header_that_comes_back_is_found_in_the_store() {
 }
 
 #[test]
+fn what_a_command_has_read_once_is_no_proof_of_what_it_reads_now() {
+    // The file that it reads is another one each time, and one of them has changed meanwhile.
+    let project = Project::new(
+        "[targets.a]\ncommand = 'h=$(cat in); cat $h > a; echo a: $h > d'\n\
+         inputs = ['in']\noutputs = ['a']\ndepfile = 'd'\n",
+    );
+    project.write("x", "x, the first");
+    project.write("y", "y");
+    for read in ["x", "y", "x", "y"] {
+        project.write("in", read);
+        project.build(&[]);
+        assert!(project.read("a").starts_with(read));
+    }
+    project.write("x", "x, the second");
+    project.write("in", "x");
+    project.build(&[]);
+    assert_eq!(project.read("a"), "x, the second");
+}
+
+#[test]
 fn a_command_that_is_another_one_is_run() {
     // What it is counts, with its environment.
     let file = |word: &str, env: &str| {

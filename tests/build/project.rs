@@ -115,7 +115,7 @@ impl Project {
 
     /// Starts a server in the folder `server`, and waits until it can be asked.
     pub(crate) fn serve(&self) -> Running {
-        let server = self.start("server-said", &["serve", "--dir", "server"]);
+        let server = self.start("server-said", &["serve", "--dir", "server", "-j", "2"]);
         until("the server can be asked", || {
             let asked = self.run(&["run", "--server", "server", "no-such-target"]);
             let said = String::from_utf8_lossy(&asked.stderr);

@@ -69,6 +69,28 @@ fn who_leaves_takes_only_what_nobody_else_wants() {
 }
 
 #[test]
+fn who_comes_after_a_change_joins_nothing_of_before() {
+    // A vertex holds what files were when its job began, and two do not meet in one output.
+    let project = Project::new(
+        "[targets.a]\ncommand = 'cp in copy; until [ -e go ]; do sleep 0.02; done; cp copy a'\n\
+         inputs = ['in']\noutputs = ['a']\n",
+    );
+    project.write("in", "before");
+    // Two at once, so that nothing but the output keeps them apart.
+    let _server = project.serve();
+    let mut one = project.start("one", &ASK);
+    until("the first copies", || project.path("copy").exists());
+    project.write("in", "after");
+    let mut two = project.start("two", &ASK);
+    two.until_said("a begins");
+    project.write("go", "");
+    assert_eq!(one.ended().code(), Some(1));
+    assert!(one.said().contains("in was changed while it was used"));
+    assert!(two.ended().success(), "{}", two.said());
+    assert_eq!(project.read("a"), "after");
+}
+
+#[test]
 fn a_server_that_stops_says_so_to_those_who_wait() {
     // Rule 10 of the solver.
     let project = Project::new(GATED);
