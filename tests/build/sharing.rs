@@ -72,8 +72,10 @@ fn who_leaves_takes_only_what_nobody_else_wants() {
 fn who_comes_after_a_change_joins_nothing_of_before() {
     // A vertex holds what files were when its job began, and two do not meet in one output.
     let project = Project::new(
-        "[targets.a]\ncommand = 'cp in copy; until [ -e go ]; do sleep 0.02; done; cp copy a'\n\
-         inputs = ['in']\noutputs = ['a']\n",
+        "[targets.a]\ninputs = ['in']\noutputs = ['a']\ncommand = '''\n\
+         mkdir busy || touch met\ncp in copy\n\
+         until [ -e go ]; do sleep 0.02; done\n\
+         sleep 0.2; cp copy a; rmdir busy\n'''\n",
     );
     project.write("in", "before");
     // Two at once, so that nothing but the output keeps them apart.
@@ -88,6 +90,7 @@ fn who_comes_after_a_change_joins_nothing_of_before() {
     assert!(one.said().contains("in was changed while it was used"));
     assert!(two.ended().success(), "{}", two.said());
     assert_eq!(project.read("a"), "after");
+    assert!(!project.path("met").exists(), "both were in one output");
 }
 
 #[test]
