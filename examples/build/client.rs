@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use crate::progress::Request;
 use crate::server::{self, Door, ServerError};
 use crate::show::Show;
-use crate::socket::{AskError, Place, ask, connect};
+use crate::socket::{AskError, Place, PlaceError, ask, connect};
 use crate::{Code, complain};
 
 /// The folder of a server that is there for one build.
@@ -78,7 +78,7 @@ fn own_server<T>(
     let folder = file.parent().unwrap_or(&file).join(FOLDER);
     let place = Place::make(folder.clone())?;
     let _lock = match place.take() {
-        Err(crate::socket::PlaceError::Taken) => {
+        Err(PlaceError::Taken) => {
             let what = "another build is on its way here, and is waited for";
             complain(Code::AsTold, what);
             place.wait_and_take()?

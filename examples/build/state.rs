@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use perennial::solver::{Edge, Identity, Input, Output, Vertex};
@@ -157,7 +157,7 @@ impl Grapher<'_> {
     }
 }
 
-fn unread(target: String, input: std::path::PathBuf, source: io::Error) -> What {
+fn unread(target: String, input: PathBuf, source: io::Error) -> What {
     if source.kind() == io::ErrorKind::NotFound {
         return What::NoInput { target, input };
     }
@@ -171,24 +171,28 @@ fn unread(target: String, input: std::path::PathBuf, source: io::Error) -> What 
 /// All that makes a target what it is, but for what it reads.
 fn recipe(plan: &Plan, target: &Target, path: &str) -> Digest {
     let mut recipe = Identity::new("recipe");
-    let mut list = |words: &mut dyn Iterator<Item = &[u8]>| {
-        let words: Vec<_> = words.collect();
+    let mut add = |words: Vec<&[u8]>| {
         recipe.add(words.len().to_le_bytes());
-        words.into_iter().for_each(|word| {
+        for word in words {
             recipe.add(word);
-        });
+        }
     };
-    let bytes = |path: &'_ Path| -> Vec<u8> { path.as_os_str().as_encoded_bytes().to_vec() };
-    let places = [bytes(&plan.folder), bytes(&target.cwd)];
-    list(&mut places.iter().map(Vec::as_slice));
-    list(&mut target.command.iter().map(String::as_bytes));
+    add(vec![
+        bytes(&plan.folder),
+        bytes(&target.cwd),
+        path.as_bytes(),
+    ]);
+    add(target.command.iter().map(String::as_bytes).collect());
     let env = target.env.iter().flat_map(|(name, value)| [name, value]);
-    list(&mut env.map(String::as_bytes).chain([path.as_bytes()]));
-    let outputs = target.outputs.iter().map(|output| &*output.value);
-    let outputs = outputs.chain(target.depfile.as_deref()).map(bytes);
-    let outputs: Vec<_> = outputs.collect();
-    list(&mut outputs.iter().map(Vec::as_slice));
+    add(env.map(String::as_bytes).collect());
+    let outputs = target.outputs.iter();
+    add(outputs.map(|output| bytes(&output.value)).collect());
+    add(target.depfile.iter().map(|path| bytes(path)).collect());
     recipe.digest()
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
 }
 
 /// The digest of files by their contents: inputs, and what else was read, some of which may be
@@ -200,14 +204,9 @@ pub(crate) fn state_of<'a>(
     let mut state = Identity::new("state");
     for seen in sources.map(Some).chain([None]).chain(read) {
         match seen {
-            Some(seen) => {
-                state.add(seen.path.as_os_str().as_encoded_bytes());
-                state.add(seen.digest.as_bytes());
-            }
-            None => {
-                state.add("none");
-            }
-        }
+            Some(seen) => state.add(seen.part.as_bytes()),
+            None => state.add("none"),
+        };
     }
     state.digest()
 }

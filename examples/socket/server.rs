@@ -1,6 +1,7 @@
 //! The side of the daemon: a node that accepts, and one for each client.
 
 use std::io::{self, Write};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use perennial::{Context, Pool};
@@ -49,7 +50,7 @@ pub(crate) struct HangUp(BufReader<Take<OwnedReadHalf>>);
 /// What a client is told through.
 pub(crate) struct Tells<T> {
     write: OwnedWriteHalf,
-    says: std::marker::PhantomData<fn(T)>,
+    says: PhantomData<fn(T)>,
 }
 
 /// The node that accepts; its own clients are below it.
@@ -117,7 +118,7 @@ async fn answer<A: Answers>(answers: &A, stream: UnixStream) -> io::Result<()> {
     let mut read = BufReader::new(read.take(REQUEST_MAX));
     let mut line = Vec::new();
     timeout(REQUEST_TIMEOUT, read.read_until(b'\n', &mut line)).await??;
-    let says = std::marker::PhantomData;
+    let says = PhantomData;
     let mut client = Client {
         hears: HangUp(read),
         tells: Tells { write, says },

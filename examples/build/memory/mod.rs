@@ -49,6 +49,8 @@ pub(crate) struct Seen {
     pub(crate) path: Arc<Path>,
     pub(crate) stamp: Stamp,
     pub(crate) digest: Digest,
+    /// That of its path and its contents: a header is a part of many states.
+    pub(crate) part: Digest,
 }
 
 /// What a command has made of what it read.
@@ -125,25 +127,17 @@ impl Memory {
         if let Some((of, digest)) = remembered
             && of == stamp
         {
-            return Ok(Seen {
-                path,
-                stamp,
-                digest,
-            });
+            return Ok(Seen::new(path, stamp, digest));
         }
         *files_read += 1;
         let began = SystemTime::now();
         let digest = Digest::of(&fs::read(&path)?);
-        let seen = Seen {
-            stamp: Stamp::of(&path)?,
-            path,
-            digest,
-        };
+        let after = Stamp::of(&path)?;
         // Otherwise it may have changed while it was read, or may change yet in the same tick.
-        if seen.stamp == stamp && stamp.is_settled(began) {
+        if after == stamp && stamp.is_settled(began) {
             self.remember(id, stamp, digest)?;
         }
-        Ok(seen)
+        Ok(Seen::new(path, stamp, digest))
     }
 
     /// Remembers the contents of a file of which it is known that nobody else writes to it.
@@ -213,6 +207,20 @@ impl Memory {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn new(path: Arc<Path>, stamp: Stamp, digest: Digest) -> Self {
+        let mut part = Identity::new("file");
+        part.add(path.as_os_str().as_encoded_bytes());
+        part.add(digest.as_bytes());
+        Self {
+            path,
+            stamp,
+            digest,
+            part: part.digest(),
+        }
     }
 }
 
