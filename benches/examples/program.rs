@@ -49,8 +49,11 @@ fn build(mut cargo: Command, profile_folder: &Path, example: &str, needs: &str) 
     cargo.arg("--target-dir").arg(target);
     for (feature, is_enabled) in [
         (needs, !needs.is_empty()),
+        // With all that is enabled, so that what is built already serves.
+        ("helper", cfg!(feature = "helper")),
         ("process", cfg!(feature = "process")),
         ("serde", cfg!(feature = "serde")),
+        ("solver", cfg!(feature = "solver")),
         ("store", cfg!(feature = "store")),
         ("testing", cfg!(feature = "testing")),
     ] {

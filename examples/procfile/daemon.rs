@@ -16,13 +16,14 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry;
 
-use crate::control::{Control, Place, PlaceError, Tell};
+use crate::control::{FolderError, Tell, place_of};
 use crate::logs::Logs;
 use crate::paint::Paint;
 use crate::plan::{BadFile, Plan};
 use crate::program::no_restart;
 use crate::programs::{Heard, Programs};
 use crate::screen::Screen;
+use crate::socket::{Clients, Listener, Place};
 use crate::{Code, complain};
 
 /// How many wishes may wait.
@@ -51,7 +52,7 @@ enum UpError {
     #[error(transparent)]
     File(#[from] BadFile),
     #[error("{}: {source}", .file.display())]
-    Place { file: PathBuf, source: PlaceError },
+    Place { file: PathBuf, source: FolderError },
     #[error(transparent)]
     System(#[from] io::Error),
     // The whole chain of causes.
@@ -79,9 +80,9 @@ async fn run(file: &Path) -> Result<(), UpError> {
         let file = file.to_owned();
         UpError::Place { file, source }
     };
-    let place = Place::of(file).map_err(misplaced)?;
+    let place = place_of(file).map_err(misplaced)?;
     // As long as this lives, nobody else runs the same file.
-    let _lock = place.take().map_err(misplaced)?;
+    let _lock = place.take().map_err(|error| misplaced(error.into()))?;
     check_machine(file, &plan).await?;
     let (logs, screen) = (Arc::new(Logs::default()), Screen::start()?);
     let paint = Paint::new(logs.clone(), screen.clone()).with_filter(LevelFilter::INFO);
@@ -122,9 +123,9 @@ async fn check_machine(file: &Path, plan: &Plan) -> Result<(), BadFile> {
 
 /// Runs the tree to its end.
 async fn serve(place: Place, tell: Arc<Tell>) -> Result<Report, Failure> {
-    let control = Control {
+    let control = Listener {
         place,
-        tell: tell.clone(),
+        clients: Clients(tell.clone()),
     };
     let root = Arc::new(Root {
         programs: tell.programs.clone(),
@@ -141,13 +142,13 @@ async fn serve(place: Place, tell: Arc<Tell>) -> Result<Report, Failure> {
 #[derive(Debug)]
 struct Root {
     programs: Arc<Programs>,
-    control: Arc<Control>,
+    control: Arc<Listener<Tell>>,
 }
 
 impl Root {
     async fn run(&self, ctx: Context) -> anyhow::Result<()> {
         // It serves as long as there are programs, while they stop, too.
-        let control = method(&self.control, Control::run).provides();
+        let control = method(&self.control, Listener::run).provides();
         ctx.run("control", control)?.first_start().await?;
         // What escalates to it is not mended by starting all programs again.
         let programs = method(&self.programs, Programs::run).intensity(no_restart());

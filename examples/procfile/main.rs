@@ -27,6 +27,8 @@ mod plan;
 mod program;
 mod programs;
 mod screen;
+#[path = "../socket/mod.rs"]
+mod socket;
 
 use std::fmt;
 use std::io::{ErrorKind, Write, stderr, stdout};
@@ -37,7 +39,8 @@ use clap::Parser;
 use perennial::process;
 
 use crate::args::{Args, Verb};
-use crate::control::{AskError, Place, Request, ask, wait_for_end};
+use crate::control::{FolderError, Request, place_of};
+use crate::socket::{AskError, ask, connect};
 
 /// What an end says to who started us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,16 +77,20 @@ fn speak(file: &Path, request: &Request) -> Code {
         let file = file.display();
         complain(code, format_args!("{file}: {what}"))
     };
-    let place = match Place::of(file) {
+    let place = match place_of(file) {
         Ok(place) => place,
         Err(error) => return wrong(error.code(), &error),
     };
-    let show = |text: &str| writeln!(stdout(), "{text}");
-    match (ask(&place, request, show), request) {
+    let show = |text: String| writeln!(stdout(), "{text}");
+    let asked = connect(&place).and_then(|stream| ask(stream, request, show));
+    match (asked, request) {
         // It may have ended before it could answer.
-        (Ok(()) | Err(AskError::Torn), Request::Down) => match wait_for_end(&place) {
-            Ok(()) => Code::AsTold,
-            Err(error) => wrong(error.code(), &error),
+        (Ok(()) | Err(AskError::Torn), Request::Down) => match place.wait_and_take() {
+            Ok(_ended) => Code::AsTold,
+            Err(error) => {
+                let error = FolderError::from(error);
+                wrong(error.code(), &error)
+            }
         },
         (Ok(()), _) => Code::AsTold,
         // There is no more to follow.

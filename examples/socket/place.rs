@@ -1,19 +1,15 @@
 //! Where the socket is, and that one daemon has it at a time.
 
-use std::env;
 use std::fs::{self, DirBuilder, File, Metadata, TryLockError};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::SocketAddr;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use tokio::net::UnixListener;
 
-use crate::Code;
-
-/// The folder of one file's daemon.
+/// The folder of a daemon, for nobody but who runs it.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     folder: PathBuf,
@@ -23,8 +19,6 @@ pub(crate) struct Place {
 /// Why there is no place for a socket.
 #[derive(Debug, Error)]
 pub(crate) enum PlaceError {
-    #[error("cannot be read: {0}")]
-    NoFile(#[source] io::Error),
     #[error("{} cannot be used: {source}", .path.display())]
     System { path: PathBuf, source: io::Error },
     #[error("{} is not ours alone", .path.display())]
@@ -33,31 +27,13 @@ pub(crate) enum PlaceError {
     Taken,
 }
 
-impl PlaceError {
-    pub(crate) const fn code(&self) -> Code {
-        match self {
-            Self::NoFile(_) | Self::Taken => Code::BadInput,
-            Self::System { .. } | Self::Foreign { .. } => Code::Failed,
-        }
-    }
-}
-
 impl Place {
-    /// The place of this file, for nobody but us. It is that of its name, under which it is read
-    /// again, whatever becomes of the file.
-    pub(crate) fn of(file: &Path) -> Result<Self, PlaceError> {
-        let file = resolve(file).map_err(PlaceError::NoFile)?;
+    /// Makes the folder, or sees that it is ours alone. The one that it is in has to be there.
+    pub(crate) fn make(folder: PathBuf) -> Result<Self, PlaceError> {
         // Our own process belongs to who runs it.
         let owner = look(Path::new("/proc/self"), |path| fs::metadata(path))?.uid();
-        let above = above(owner)?;
-        let folder = above.join(format!("{:016x}", hash(file.as_os_str().as_bytes())));
-        for path in [&above, &folder] {
-            make_private(path, owner)?;
-        }
-        let place = Self { folder, owner };
-        // The system takes short paths only.
-        look(&place.socket(), |path| SocketAddr::from_pathname(path))?;
-        Ok(place)
+        make_private(&folder, owner)?;
+        Ok(Self { folder, owner })
     }
 
     /// Takes the place until the lock is dropped, or we end.
@@ -66,18 +42,32 @@ impl Place {
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => Err(PlaceError::Taken),
-            Err(TryLockError::Error(source)) => {
-                let path = self.folder.clone();
-                Err(PlaceError::System { path, source })
-            }
+            Err(TryLockError::Error(source)) => Err(self.fail(source)),
         }
     }
 
+    /// Waits until whoever has the place has ended, and takes it.
+    pub(crate) fn wait_and_take(&self) -> Result<File, PlaceError> {
+        let lock = self.lock()?;
+        lock.lock().map_err(|source| self.fail(source))?;
+        Ok(lock)
+    }
+
     /// The file that a daemon has locked as long as it lives.
-    pub(super) fn lock(&self) -> Result<File, PlaceError> {
+    fn lock(&self) -> Result<File, PlaceError> {
         let mut options = File::options();
         options.create(true).truncate(false).write(true);
         look(&self.folder.join("lock"), |path| options.open(path))
+    }
+
+    fn fail(&self, source: io::Error) -> PlaceError {
+        let path = self.folder.clone();
+        PlaceError::System { path, source }
+    }
+
+    /// Whether the system takes the path of the socket: it takes short ones only.
+    pub(crate) fn check(&self) -> Result<(), PlaceError> {
+        look(&self.socket(), |path| SocketAddr::from_pathname(path)).map(drop)
     }
 
     /// Listens at the socket.
@@ -106,37 +96,6 @@ fn look<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, P
         let path = path.to_owned();
         PlaceError::System { path, source }
     })
-}
-
-/// The one name of a file, which need not be there. Links are followed up to its folder.
-fn resolve(file: &Path) -> io::Result<PathBuf> {
-    let file = absolute(file)?;
-    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
-        return Err(io::ErrorKind::IsADirectory.into());
-    };
-    Ok(folder.canonicalize()?.join(name))
-}
-
-/// A hash that stays what it is in the next version of us, which may speak to this one.
-fn hash(bytes: &[u8]) -> u64 {
-    // FNV-1a.
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
-}
-
-/// The folder of all our daemons.
-fn above(owner: u32) -> Result<PathBuf, PlaceError> {
-    let runtime = env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
-    let Some(runtime) = runtime.map(PathBuf::from) else {
-        return Ok(env::temp_dir().join(format!("perennial-procfile-{owner}")));
-    };
-    // Whoever owns it could put another folder in the place of ours.
-    let is = look(&runtime, |path| fs::metadata(path))?;
-    if [owner, 0].contains(&is.uid()) {
-        Ok(runtime.join("perennial-procfile"))
-    } else {
-        Err(PlaceError::Foreign { path: runtime })
-    }
 }
 
 /// Makes a folder that nobody else may enter, or sees that it is one.

@@ -1,12 +1,14 @@
-//! The side of the other terminal.
+//! The side of whoever asks.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::place::{Place, PlaceError};
-use super::{Answer, Request};
+use super::Answer;
+use super::place::Place;
 
 /// Why an answer is none.
 #[derive(Debug, Error)]
@@ -25,35 +27,30 @@ pub(crate) enum AskError {
     Refused { why: String, is_input: bool },
 }
 
-/// Asks the daemon, and shows what it says.
-pub(crate) fn ask(
-    place: &Place,
-    request: &Request,
-    mut show: impl FnMut(&str) -> io::Result<()>,
-) -> Result<(), AskError> {
-    let stream = UnixStream::connect(place.socket()).map_err(|error| match error.kind() {
+/// Finds the daemon that has this place.
+pub(crate) fn connect(place: &Place) -> Result<UnixStream, AskError> {
+    UnixStream::connect(place.socket()).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::Down,
         _ => AskError::System(error),
-    })?;
+    })
+}
+
+/// Asks the daemon, and shows what it says.
+pub(crate) fn ask<T: DeserializeOwned>(
+    stream: UnixStream,
+    request: &impl Serialize,
+    mut show: impl FnMut(T) -> io::Result<()>,
+) -> Result<(), AskError> {
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     // A daemon that does not take it may have said why.
     let _ = (&stream).write_all(&line);
     for line in BufReader::new(stream).lines() {
         match serde_json::from_str(&line.map_err(AskError::System)?)? {
-            Answer::Text(text) => show(&text).map_err(AskError::Unshown)?,
+            Answer::Said(said) => show(said).map_err(AskError::Unshown)?,
             Answer::Done => return Ok(()),
             Answer::Refused { why, is_input } => return Err(AskError::Refused { why, is_input }),
         }
     }
     Err(AskError::Torn)
-}
-
-/// Waits until the daemon has ended.
-pub(crate) fn wait_for_end(place: &Place) -> Result<(), PlaceError> {
-    let lock = place.lock()?;
-    lock.lock().map_err(|source| {
-        let path = place.socket();
-        PlaceError::System { path, source }
-    })
 }
