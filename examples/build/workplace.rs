@@ -52,9 +52,16 @@ impl Workplace {
     /// Opens what a server keeps in this folder, of which it is the only one.
     pub(crate) async fn open(folder: &Path) -> Result<Self, WorkplaceError> {
         let path = folder.join("memory");
-        let memory =
-            Memory::open(&path).map_err(|source| WorkplaceError::Memory { path, source })?;
-        let store = Store::open(folder.join("store"), Limits::default()).await?;
+        let memory = async {
+            let file = path.clone();
+            let opened = blocking(move || Memory::open(&file)).await;
+            opened.map_err(|source| WorkplaceError::Memory { path, source })
+        };
+        let store = async {
+            let opened = Store::open(folder.join("store"), Limits::default()).await;
+            opened.map_err(WorkplaceError::from)
+        };
+        let (memory, store) = tokio::try_join!(memory, store)?;
         Ok(Self {
             memory,
             store,

@@ -62,6 +62,12 @@ fn what_is_no_build_file_is_told_with_its_line() {
         said.starts_with("build.toml:4: unknown field `output`"),
         "{said}"
     );
+    let said = refused("[targets.a]\ncommand = 3\noutputs = ['a']\n");
+    assert!(said.starts_with("build.toml:2: "), "{said}");
+    assert!(
+        said.ends_with("expected a line for the shell or a list of words"),
+        "{said}"
+    );
     assert_eq!(refused("# nothing\n"), "build.toml: names no target");
     let project = Project::new(GOOD);
     let said = project.fail(2, &["-f", "other.toml"]);

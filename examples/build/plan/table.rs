@@ -1,9 +1,11 @@
 //! The form of a build file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::fault::{Fault, What};
@@ -34,14 +36,38 @@ struct RawTarget {
     depends: Vec<Spanned<String>>,
 }
 
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a command is a line for the shell or a list of words"
-)]
 enum RawCommand {
     Line(String),
     Words(Vec<String>),
+}
+
+/// By hand, as most of a large file is commands, and what is derived reads each of them twice.
+impl<'de> Deserialize<'de> for RawCommand {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CommandVisitor)
+    }
+}
+
+struct CommandVisitor;
+
+impl<'de> Visitor<'de> for CommandVisitor {
+    type Value = RawCommand;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a line for the shell or a list of words")
+    }
+
+    fn visit_str<E: de::Error>(self, line: &str) -> Result<RawCommand, E> {
+        Ok(RawCommand::Line(line.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<RawCommand, A::Error> {
+        let mut all = Vec::new();
+        while let Some(word) = words.next_element()? {
+            all.push(word);
+        }
+        Ok(RawCommand::Words(all))
+    }
 }
 
 /// Reads the targets, in the order of the file.
