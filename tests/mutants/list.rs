@@ -40,6 +40,8 @@ mod pools;
 mod process;
 #[path = "resources.rs"]
 mod resources;
+#[path = "solver.rs"]
+mod solver;
 #[path = "storms.rs"]
 mod storms;
 
@@ -52,6 +54,7 @@ pub(crate) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         pools::POOLS,
         process::PROCESS,
         resources::RESOURCES,
+        solver::SOLVER,
         storms::STORMS,
     ];
     FIRST.iter().chain(others.into_iter().flatten())

@@ -198,7 +198,7 @@ fn sol_87_a_run_that_does_not_stop_is_aborted_after_its_grace() {
 }
 
 #[test]
-fn sol_89_and_91_all_that_wait_have_the_error_of_one_run() {
+fn sol_89_91_all_that_wait_have_the_error_of_one_run() {
     // L1. A thousand of them, and five.
     play(|h, pool| async move {
         for callers in [1000, 5] {
