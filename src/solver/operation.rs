@@ -52,8 +52,8 @@ pub trait Operation: Send + Sync + 'static {
     /// What it does, as it is now: such as the digest of a file that it reads. Asked once for each
     /// vertex and step, and only if it is [`Keying::Asked`].
     ///
-    /// Once means as long as a job has the vertex: a job that comes after the file has changed joins
-    /// the work of before. Where that is not wanted, what changes belongs into the
+    /// Once means as long as a job has the vertex: a job that comes after the file has changed
+    /// joins the work of before. Where that is not wanted, what changes belongs into the
     /// [identity](Self::identity), which each job gives anew.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ pub(crate) const HELPER: &[Mutant] = &[
     Mutant {
         name: "a call that may not be made twice is made again",
         file: "src/helper/calls.rs",
-        old: "_ if is_idempotent && tries",
-        new: "_ if (is_idempotent || true) && tries",
+        old: "if is_idempotent && tries",
+        new: "if (is_idempotent || true) && tries",
         found_by: Test(
             "helper/crashes",
             "helper_30_all_calls_in_flight_fail_and_the_next_one_waits_for_the_next_incarnation",
@@ -38,8 +38,8 @@ pub(crate) const HELPER: &[Mutant] = &[
     Mutant {
         name: "calls that a close has cut off wait for another program",
         file: "src/helper/calls.rs",
-        old: "self.fate = Fate::Closed;",
-        new: "let _ = Fate::Closed;",
+        old: "_ => Fate::Closed,",
+        new: "_ => Fate::Aborted,",
         found_by: Test(
             "helper/closing",
             "a_close_that_nobody_answers_in_time_says_how_many",
@@ -55,8 +55,8 @@ pub(crate) const HELPER: &[Mutant] = &[
     Mutant {
         name: "a late answer is taken for one to nobody",
         file: "src/helper/calls.rs",
-        old: "let Some(sent) = self.calls.remove(&id) else {",
-        new: "let Some(sent) = self.calls.remove(&id).filter(|sent| sent.call.is_wanted()) else {",
+        old: "if self.given_up.remove(&id) {",
+        new: "if self.given_up.remove(&id) && false {",
         found_by: Test(
             "helper/calls",
             "helper_19_a_late_answer_is_dropped_and_the_next_call_is_fine",
@@ -72,8 +72,8 @@ pub(crate) const HELPER: &[Mutant] = &[
     Mutant {
         name: "a call that was given up is sent",
         file: "src/helper/calls.rs",
-        old: ".find(Call::is_wanted)",
-        new: ".next()",
+        old: "waiting.front().is_some_and(|call| !call.is_wanted())",
+        new: "waiting.front().is_some_and(|call| !call.is_wanted() && false)",
         found_by: Test(
             "helper/calls",
             "helper_20_a_call_that_was_given_up_before_it_was_sent_is_never_sent",
@@ -82,8 +82,8 @@ pub(crate) const HELPER: &[Mutant] = &[
     Mutant {
         name: "nobody tells the program of a call that was given up",
         file: "src/helper/calls.rs",
-        old: "if !is_answered && id != 0",
-        new: "if is_answered && id != 0",
+        old: "if id != 0 {\n            given_up",
+        new: "if id == 0 {\n            given_up",
         found_by: Test(
             "helper/calls",
             "helper_21_the_program_is_told_of_a_call_that_was_given_up",
@@ -92,8 +92,8 @@ pub(crate) const HELPER: &[Mutant] = &[
     Mutant {
         name: "a request that was written in part is told to be delivered",
         file: "src/helper/calls.rs",
-        old: "delivered: Delivered::InPart",
-        new: "delivered: Delivered::Whole",
+        old: "delivered: Delivered::InPart,\n                is_idempotent",
+        new: "delivered: Delivered::Whole,\n                is_idempotent",
         found_by: Test(
             "helper/crashes",
             "helper_29_a_program_that_reads_nothing_has_stalled",
@@ -149,8 +149,8 @@ pub(crate) const HELPER: &[Mutant] = &[
     Mutant {
         name: "a line without an end is kept",
         file: "src/helper/framing.rs",
-        old: "if stream.len() <= self.length_max + 1 {",
-        new: "if stream.len() <= 100 * self.length_max + 1 {",
+        old: "if stream.len() <= self.length_max.saturating_add(1) {",
+        new: "if stream.len() <= self.length_max.saturating_mul(100) {",
         found_by: Unit(
             "helper/framing",
             "any_stream_is_read_to_its_end_in_pieces_of_any_size_in_bounded_memory",
@@ -253,9 +253,9 @@ pub(crate) const HELPER: &[Mutant] = &[
     },
     Mutant {
         name: "a close leaves calls that were not sent to wait",
-        file: "src/helper/node.rs",
-        old: "if over == Over::Closed {",
-        new: "if over == Over::Closed && !true {",
+        file: "src/helper/handle.rs",
+        old: "if has_changed {",
+        new: "if has_changed && !true {",
         found_by: Test("helper/closing", "a_close_refuses_what_was_not_sent"),
     },
     Mutant {
@@ -284,7 +284,7 @@ pub(crate) const HELPER: &[Mutant] = &[
     Mutant {
         name: "requests are worked on without end",
         file: "src/helper/serve.rs",
-        old: "let has_room = running.len() < limits.running_max;",
+        old: "let has_room = running.len() < limits.running_max.max(1);",
         new: "let has_room = running.len() < 100 * limits.running_max;",
         found_by: Test(
             "helper/serving",
