@@ -45,21 +45,21 @@ fn two_clients_at_once_share_one_run() {
 
 #[test]
 fn who_leaves_takes_only_what_nobody_else_wants() {
-    // Rule 2 of the solver, with Ctrl-C.
+    // Rule 2 of the solver. As with Ctrl-C, which some that start tests have ignored.
     let project = Project::new(GATED);
     let mut server = project.serve();
     let (mut one, mut two) = (project.start("one", &ASK), project.start("two", &ASK));
     one.until_said("a begins");
     two.until_said("a begins");
     let pid = pid(&project);
-    one.signal("INT");
+    one.signal("TERM");
     assert_eq!(one.ended().code(), None, "it ends by the signal");
     let mut three = project.start("three", &ASK);
     three.until_said("a begins");
     assert!(is_alive(&pid), "others want it");
     assert_eq!(project.read("runs"), "x\n");
-    two.signal("INT");
-    three.signal("INT");
+    two.signal("TERM");
+    three.signal("TERM");
     two.ended();
     three.ended();
     until("the command is gone", || !is_alive(&pid));
