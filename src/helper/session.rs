@@ -48,6 +48,8 @@ pub(super) struct Session<P: Protocol> {
     /// When it has ended: until when what it said before is read. The end of its output may be held
     /// off by somebody else who has it.
     heard_until: Option<Instant>,
+    /// Why nothing can be written to it any more.
+    broken: Option<CrashCause>,
     strays: u32,
 }
 
@@ -79,6 +81,7 @@ impl<P: Protocol> Session<P> {
             outbox: VecDeque::new(),
             writing: None,
             heard_until: None,
+            broken: None,
             strays: 0,
         })
     }
@@ -260,18 +263,31 @@ impl<P: Protocol> Session<P> {
         let watch = self.process.watch();
         tokio::select! {
             biased;
-            written = finish(&mut self.writing) => self.written(written)?,
+            written = finish(&mut self.writing) => match self.written(written) {
+                // It has ended, or reads no more. What it has said before is heard first.
+                Err(cause @ CrashCause::Write(_)) => {
+                    self.broken = Some(cause);
+                    self.hear_out();
+                }
+                written => written?,
+            },
             framed = self.frames.next() => return self.unwrap(framed).await,
-            _ = watch.exited(), if self.heard_until.is_none() => {
-                self.heard_until = Some(Instant::now() + ENDING_MAX);
+            _ = watch.exited(), if self.heard_until.is_none() => self.hear_out(),
+            () = reached(self.heard_until) => {
+                return Err(self.broken.take().unwrap_or(CrashCause::Ended));
             }
-            () = reached(self.heard_until) => return Err(CrashCause::Ended),
             id = self.inner.queue.next_given_up() => self.give_up(id),
             (call, capabilities) = next(&self.inner, &self.in_flight, capabilities) => {
                 self.take(call, capabilities);
             }
         }
         Ok(None)
+    }
+
+    /// Hears what it has said, and no longer than an end may take.
+    fn hear_out(&mut self) {
+        let until = Instant::now() + ENDING_MAX;
+        self.heard_until.get_or_insert(until);
     }
 
     fn written(
