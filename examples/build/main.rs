@@ -21,6 +21,8 @@ mod artifacts;
 mod builds;
 mod client;
 mod depfile;
+#[path = "../faults/mod.rs"]
+mod faults;
 mod graph;
 mod import;
 mod locks;

@@ -21,6 +21,8 @@ mod args;
 mod control;
 mod crew;
 mod daemon;
+#[path = "../faults/mod.rs"]
+mod faults;
 mod logs;
 mod paint;
 mod plan;

@@ -1,24 +1,14 @@
 //! What can be wrong with a build file.
 
-use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// All that is wrong with a file, each with its line.
-#[derive(Debug)]
-pub(crate) struct BadFile {
-    file: PathBuf,
-    faults: Vec<Fault>,
-}
+use crate::faults;
 
-/// One thing that is wrong, and the line that says it; line 0 is the whole file.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    line: usize,
-    what: What,
-}
+pub(crate) type BadFile = faults::BadFile<What>;
+pub(crate) type Fault = faults::Fault<What>;
 
 /// What is wrong.
 #[derive(Debug, Error)]
@@ -65,28 +55,3 @@ impl What {
         Fault { line, what: self }
     }
 }
-
-impl BadFile {
-    pub(crate) fn new(file: &Path, mut faults: Vec<Fault>) -> Self {
-        faults.sort_by_key(|fault| fault.line);
-        let file = file.to_owned();
-        Self { file, faults }
-    }
-}
-
-impl fmt::Display for BadFile {
-    /// As compilers do: a line for each, `FILE:LINE: what`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Fault { line, what }) in self.faults.iter().enumerate() {
-            let end = if at == 0 { "" } else { "\n" };
-            let file = self.file.display();
-            match line {
-                0 => write!(f, "{end}{file}: {what}")?,
-                line => write!(f, "{end}{file}:{line}: {what}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for BadFile {}

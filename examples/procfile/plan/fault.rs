@@ -2,25 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
 
 use perennial::process::StartError;
 use perennial::{Name, NameError};
 use thiserror::Error;
 
-/// All that is wrong with a file, each with its line.
-#[derive(Debug)]
-pub(crate) struct BadFile {
-    pub(crate) file: PathBuf,
-    pub(crate) faults: Vec<Fault>,
-}
+use crate::faults;
 
-/// One thing that is wrong, and the line that says it; line 0 is the whole file.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub(crate) line: usize,
-    pub(crate) what: What,
-}
+pub(crate) type BadFile = faults::BadFile<What>;
+pub(crate) type Fault = faults::Fault<What>;
 
 /// What is wrong.
 #[derive(Debug, Error)]
@@ -72,35 +62,12 @@ impl What {
 }
 
 impl BadFile {
-    pub(crate) fn new(file: &Path, mut faults: Vec<Fault>) -> Self {
-        faults.sort_by_key(|fault| fault.line);
-        let file = file.to_owned();
-        Self { file, faults }
-    }
-
     /// Whether it would be good if some ports were free.
     pub(crate) fn is_of_ports(&self) -> bool {
         let mut faults = self.faults.iter();
         faults.all(|fault| matches!(fault.what, What::PortTaken { .. }))
     }
 }
-
-impl fmt::Display for BadFile {
-    /// As compilers do: a line for each, `FILE:LINE: what`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Fault { line, what }) in self.faults.iter().enumerate() {
-            let end = if at == 0 { "" } else { "\n" };
-            let file = self.file.display();
-            match line {
-                0 => write!(f, "{end}{file}: {what}")?,
-                line => write!(f, "{end}{file}:{line}: {what}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for BadFile {}
 
 struct Chain<'a>(&'a [Name]);
 
