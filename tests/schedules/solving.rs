@@ -10,7 +10,7 @@ use perennial::solver::{
     BuildError, Cell, CellError, Edge, Fault, Identity, Job, Keep, Operation, OperationError,
     Output, RunContext, Solver, Vertex,
 };
-use perennial::{Context, Pool, RunError};
+use perennial::{Context, Pool, RunError, Runnable};
 use shuttle::future::{spawn, yield_now};
 
 use crate::explore::explore;
@@ -22,9 +22,17 @@ type Number = Cell<u64, &'static str>;
 /// A tree with a pool, in which the runs of a cell are.
 async fn with_pool() -> (World, Pool) {
     let pool = Pool::new();
-    let runs = pool.clone();
+    let world = with_node("runs", pool.clone()).await;
+    (world, pool)
+}
+
+/// A tree with one node, which runs.
+async fn with_node(
+    name: &'static str,
+    node: impl Runnable + Clone + Send + Sync + 'static,
+) -> World {
     let world = World::start(move |ctx: Context| {
-        let declared = ctx.run("runs", runs.clone());
+        let declared = ctx.run(name, node.clone());
         async move {
             declared?;
             ctx.healthy();
@@ -33,7 +41,7 @@ async fn with_pool() -> (World, Pool) {
         }
     });
     world.tree.settled().await;
-    (world, pool)
+    world
 }
 
 /// Stops the tree. The laws that other races are held to know nothing of a pool that is a node, nor
@@ -175,17 +183,7 @@ struct Solving {
 impl Solving {
     async fn start() -> Self {
         let solver = Solver::new();
-        let node = solver.node();
-        let world = World::start(move |ctx: Context| {
-            let declared = ctx.run("solver", node.clone());
-            async move {
-                declared?;
-                ctx.healthy();
-                ctx.cancelled().await;
-                Ok::<(), RunError>(())
-            }
-        });
-        world.tree.settled().await;
+        let world = with_node("solver", solver.node()).await;
         Self {
             world,
             solver,
