@@ -239,17 +239,12 @@ where
 
     /// Whether a new clone would find nothing here that a new cell has not.
     pub(super) fn is_idle(&self) -> bool {
-        match &self.shared.state.lock().phase {
-            Phase::Idle => true,
-            Phase::Unwinding(child) => child.try_ended().is_some(),
-            _ => false,
-        }
+        matches!(self.shared.state.lock().settle(), Phase::Idle)
     }
 
     /// Whether a run that nobody waits for has not ended yet.
     pub(super) fn is_unwinding(&self) -> bool {
-        let phase = &self.shared.state.lock().phase;
-        matches!(phase, Phase::Unwinding(child) if child.try_ended().is_none())
+        matches!(self.shared.state.lock().settle(), Phase::Unwinding(_))
     }
 
     /// Whether there is another handle than this one.
@@ -330,11 +325,12 @@ where
 }
 
 impl<T, E> State<T, E> {
-    /// Sees that all of a run has ended, if that is so.
-    fn settle(&mut self) {
+    /// Sees that all of a run has ended, if that is so, and gives what there is then.
+    fn settle(&mut self) -> &mut Phase<T, E> {
         if matches!(&self.phase, Phase::Unwinding(child) if child.try_ended().is_some()) {
             self.phase = Phase::Idle;
         }
+        &mut self.phase
     }
 }
 

@@ -39,7 +39,7 @@ impl<V: Send + Sync + 'static> Execution<V> {
         Self {
             key,
             id: (key.digest, driver.vertex.height()),
-            cell: Cell::new(Keep::ValuesAndErrors).grace(shared.grace),
+            cell: Cell::new(Keep::ValuesAndErrors).grace(shared.options.grace),
             shared: shared.clone(),
             driver: Mutex::new(Arc::downgrade(driver)),
             below: Mutex::default(),
@@ -167,7 +167,7 @@ async fn save<V: Send + Sync + 'static>(
     if execution.key.uses == Uses::Nothing {
         return;
     }
-    let store = &state.shared().store;
+    let store = &state.shared().options.store;
     if let Err(error) = store.save(execution.key.digest, outputs).await {
         state.warn(&**store, "cannot keep a result", &error);
     }
@@ -181,7 +181,10 @@ async fn make<V: Send + Sync + 'static>(
 ) -> Result<Outputs<V>, BuildError> {
     let shared = state.shared();
     let needs = state.vertex.operation().needs();
-    let permits = shared.limits.permits(state.vertex.shared_name(), needs)?;
+    let permits = shared
+        .options
+        .limits
+        .permits(state.vertex.shared_name(), needs)?;
     let ready = context.until_cancelled(async {
         let inputs = state.input_outputs().await?;
         permits.take().await;
@@ -225,7 +228,7 @@ async fn attempt<V: Send + Sync + 'static>(
     run: RunContext<V>,
     inputs: &[Output<V>],
 ) -> Result<Vec<Output<V>>, OperationError> {
-    let retry = state.shared().retry;
+    let retry = state.shared().options.retry;
     let mut delays = StdRng::from_seed(*state.digest().as_bytes());
     let mut failures = 0;
     loop {

@@ -15,7 +15,7 @@ use super::event::VertexState;
 use super::feed::Feed;
 use super::job::Job;
 use super::limits::Limits;
-use super::shared::{Chosen, Retry, Shared, Standing};
+use super::shared::{Options, Retry, Shared, Standing};
 use super::store::{MemoryStore, ResultStore};
 use super::watch::JobWatch;
 use crate::resource::Releaser;
@@ -42,7 +42,7 @@ const MARGIN: Duration = Duration::from_secs(2);
 pub struct Solver<V>(Arc<Shared<V>>);
 
 /// Builds a [`Solver`].
-pub struct SolverBuilder<V>(Chosen<V>);
+pub struct SolverBuilder<V>(Options<V>);
 
 /// What a solver looks like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl<V: Send + Sync + 'static> Solver<V> {
     /// Begins a solver with options.
     #[must_use]
     pub fn builder() -> SolverBuilder<V> {
-        SolverBuilder(Chosen {
+        SolverBuilder(Options {
             store: Arc::new(MemoryStore::new()),
             limits: Limits::default(),
             retry: Retry {
@@ -105,7 +105,7 @@ impl<V: Send + Sync + 'static> Solver<V> {
         impl Fn(Context) -> BoxFuture<'static, Exit> + Clone + Send + Sync + 'static + use<V>,
     > {
         let shared = self.0.clone();
-        let grace = match shared.grace {
+        let grace = match shared.options.grace {
             Grace::For(time) => Grace::For(time.saturating_add(DRAIN_WITHIN + MARGIN)),
             grace => grace,
         };
@@ -122,7 +122,7 @@ impl<V: Send + Sync + 'static> Solver<V> {
     ///
     /// [`DuplicateJob`] if a live one has the id.
     pub fn job(&self, id: impl Into<Arc<str>>) -> Result<Job<V>, DuplicateJob> {
-        let feed = Arc::new(Feed::new(id.into(), self.0.events_max));
+        let feed = Arc::new(Feed::new(id.into(), self.0.options.events_max));
         if !self.0.jobs.lock().add(&feed) {
             let id = feed.id.to_string();
             return Err(DuplicateJob { id });
@@ -146,7 +146,7 @@ impl<V: Send + Sync + 'static> Solver<V> {
         let comes = async {
             loop {
                 let changed = self.0.jobs_changed.notified();
-                let found = self.0.jobs.lock().find(id, self.0.linger);
+                let found = self.0.jobs.lock().find(id, self.0.options.linger);
                 if let Some(feed) = found {
                     return JobWatch::new(feed);
                 }

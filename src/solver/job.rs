@@ -156,7 +156,7 @@ impl<V: Send + Sync + 'static> Job<V> {
         }
         self.shared.journal.lock().remove_feed(self.entry);
         self.feed.end();
-        let linger = self.shared.linger;
+        let linger = self.shared.options.linger;
         self.shared.jobs.lock().finish(&self.feed, linger);
     }
 }

@@ -46,9 +46,14 @@ impl<K: Eq + Hash, T> Slots<K, T> {
         })
     }
 
-    pub(super) fn insert(&mut self, key: K, freshness: Freshness, live: &Arc<T>) {
-        let slots = self.0.entry(key).or_default();
-        slots[freshness as usize] = Arc::downgrade(live);
+    /// Takes in what is new, unless another thread was faster: then gives what is to be joined.
+    pub(super) fn admit(&mut self, key: K, freshness: Freshness, new: &Arc<T>) -> Option<Arc<T>> {
+        let other = self.find(&key, freshness);
+        if other.is_none() {
+            let slots = self.0.entry(key).or_default();
+            slots[freshness as usize] = Arc::downgrade(new);
+        }
+        other
     }
 
     /// Takes out what is being dropped, unless something else has its place by now.

@@ -34,12 +34,7 @@ pub(super) struct Retry {
 /// No lock is held while another of these is taken, but for `links` and the journal's over those of
 /// the feeds; and none while code of the user's runs.
 pub(super) struct Shared<V> {
-    pub(super) store: Arc<dyn ResultStore<V>>,
-    pub(super) limits: Limits,
-    pub(super) retry: Retry,
-    pub(super) grace: Grace,
-    pub(super) linger: Duration,
-    pub(super) events_max: usize,
+    pub(super) options: Options<V>,
     pub(super) releaser: Releaser,
     pub(super) registry: Mutex<Registry<V>>,
     pub(super) journal: Arc<Mutex<Journal>>,
@@ -72,8 +67,8 @@ impl Drop for Waited<'_> {
     }
 }
 
-/// What [`Shared`] begins with.
-pub(super) struct Chosen<V> {
+/// What was chosen for a solver.
+pub(super) struct Options<V> {
     pub(super) store: Arc<dyn ResultStore<V>>,
     pub(super) limits: Limits,
     pub(super) retry: Retry,
@@ -83,14 +78,9 @@ pub(super) struct Chosen<V> {
 }
 
 impl<V: Send + Sync + 'static> Shared<V> {
-    pub(super) fn new(chosen: Chosen<V>) -> Arc<Self> {
+    pub(super) fn new(options: Options<V>) -> Arc<Self> {
         Arc::new(Self {
-            store: chosen.store,
-            limits: chosen.limits,
-            retry: chosen.retry,
-            grace: chosen.grace,
-            linger: chosen.linger,
-            events_max: chosen.events_max,
+            options,
             releaser: Releaser::new(),
             registry: Mutex::default(),
             journal: Arc::default(),
@@ -130,29 +120,24 @@ impl<V: Send + Sync + 'static> Shared<V> {
         }
         // By hand, as a long chain would not fit on the stack: vertices with those of their inputs
         // that are done.
-        let mut opened = vec![(vertex.clone(), Vec::new())];
-        loop {
-            let Some((vertex, inputs)) = opened.last_mut() else {
-                // The last one that is closed returns.
-                continue;
-            };
+        let (mut opened, mut done) = (vec![(vertex.clone(), Vec::new())], None);
+        while let Some((vertex, inputs)) = opened.last_mut() {
+            inputs.extend(done.take());
             let next = vertex.inputs().nth(inputs.len()).cloned();
-            if let Some(below) = next {
-                match self.find(&below) {
-                    Some(state) => inputs.push(state),
-                    None => opened.push((below, Vec::new())),
+            match next {
+                Some(below) => {
+                    done = self.find(&below);
+                    if done.is_none() {
+                        opened.push((below, Vec::new()));
+                    }
                 }
-                continue;
-            }
-            let Some((vertex, inputs)) = opened.pop() else {
-                continue;
-            };
-            let state = self.admit(vertex, inputs, stores);
-            match opened.last_mut() {
-                Some((_, inputs)) => inputs.push(state),
-                None => return state,
+                None => {
+                    let closed = opened.pop();
+                    done = closed.map(|(vertex, inputs)| self.admit(vertex, inputs, stores));
+                }
             }
         }
+        done.expect("the vertex itself was opened first, and is closed last")
     }
 
     fn find(&self, vertex: &Vertex<V>) -> Option<Arc<State<V>>> {
@@ -169,13 +154,8 @@ impl<V: Send + Sync + 'static> Shared<V> {
         let stores = vertex.stores().iter().chain(stores).cloned().collect();
         let (digest, freshness) = (vertex.digest(), vertex.freshness());
         let state = Arc::new(State::new(self, vertex, inputs, stores));
-        let mut registry = self.registry.lock();
-        // Another thread may have been faster; what is not needed is dropped without the lock.
-        let other = registry.states.find(&digest, freshness);
-        if other.is_none() {
-            registry.states.insert(digest, freshness, &state);
-        }
-        drop(registry);
+        // What is not needed is dropped without the lock.
+        let other = self.registry.lock().states.admit(digest, freshness, &state);
         other.unwrap_or(state)
     }
 
@@ -225,17 +205,14 @@ impl<V: Send + Sync + 'static> Shared<V> {
         key: Key,
     ) -> Arc<Execution<V>> {
         let id = (key.digest, state.vertex.height());
-        let find = || self.registry.lock().executions.find(&id, key.freshness());
-        let present = find();
+        let new = || Arc::new(Execution::new(self, state, key));
+        let present = self.registry.lock().executions.find(&id, key.freshness());
         let found = match present {
             Some(found) => found,
             None => {
-                let new = Arc::new(Execution::new(self, state, key));
+                let new = new();
                 let mut registry = self.registry.lock();
-                let other = registry.executions.find(&id, key.freshness());
-                if other.is_none() {
-                    registry.executions.insert(id, key.freshness(), &new);
-                }
+                let other = registry.executions.admit(id, key.freshness(), &new);
                 drop(registry);
                 match other {
                     Some(other) => other,
@@ -247,7 +224,7 @@ impl<V: Send + Sync + 'static> Shared<V> {
             found
         } else {
             // Beside the other one, and not to be joined: the sub-build will tell its cycle.
-            Arc::new(Execution::new(self, state, key))
+            new()
         }
     }
 

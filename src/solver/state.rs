@@ -47,7 +47,7 @@ impl<V: Send + Sync + 'static> State<V> {
             .lock()
             .add_vertex(vertex.digest(), name, digests);
         let state = Self {
-            key: Cell::new(Keep::ValuesAndErrors).grace(shared.grace),
+            key: Cell::new(Keep::ValuesAndErrors).grace(shared.options.grace),
             shared: shared.clone(),
             vertex,
             inputs,
@@ -164,7 +164,7 @@ impl<V: Send + Sync + 'static> State<V> {
 
     /// Where a result may be: the solver's own store first.
     pub(super) fn stores(&self) -> impl Iterator<Item = &Arc<dyn ResultStore<V>>> {
-        std::iter::once(&self.shared.store).chain(&self.stores)
+        std::iter::once(&self.shared.options.store).chain(&self.stores)
     }
 
     pub(super) fn other_stores(&self) -> &[Arc<dyn ResultStore<V>>] {
@@ -194,7 +194,7 @@ impl<V: Send + Sync + 'static> State<V> {
     }
 
     pub(super) async fn set_alias(&self, of: Digest, to: Digest) {
-        let store = &self.shared.store;
+        let store = &self.shared.options.store;
         if let Err(error) = store.set_alias(of, to).await {
             self.warn(&**store, "cannot keep an alias", &error);
         }
