@@ -18,6 +18,8 @@ mod keys;
 mod kit;
 #[path = "solver/leases.rs"]
 mod leases;
+#[path = "solver/limits.rs"]
+mod limits;
 #[path = "solver/model.rs"]
 mod model;
 #[path = "solver/progress.rs"]

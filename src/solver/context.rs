@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::BuildError;
 use super::event::JobEventKind;
@@ -100,6 +101,13 @@ impl<V: Send + Sync + 'static> RunContext<V> {
         built
     }
 
+    /// Hands back the permits early: what is left of this attempt needs none.
+    ///
+    /// An attempt after a failure in passing begins with all of them again.
+    pub fn hand_back(&self) {
+        self.run.permits.hand_back();
+    }
+
     /// Tells how far the operation is with something, of a total that is 0 if it is not known.
     pub fn status(&self, id: impl Into<Arc<str>>, done: u64, total: u64) {
         let id = id.into();
@@ -115,6 +123,13 @@ impl<V: Send + Sync + 'static> RunContext<V> {
     #[must_use]
     pub fn releaser(&self) -> &Releaser {
         &self.run.shared.releaser
+    }
+
+    /// Waits between two attempts, without the permits.
+    pub(super) async fn pause(&self, delay: Duration) {
+        let lent = self.run.permits.lend_between_attempts();
+        tokio::time::sleep(delay).await;
+        lent.take_back().await;
     }
 
     fn tell(&self, kind: JobEventKind) {

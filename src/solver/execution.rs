@@ -241,7 +241,7 @@ async fn attempt<V: Send + Sync + 'static>(
                 run.warn(format!(
                     "attempt {failures} failed, and the next is in {delay:?}: {text}"
                 ));
-                let wait = context.until_cancelled(tokio::time::sleep(delay));
+                let wait = context.until_cancelled(run.pause(delay));
                 if wait.await.is_none() {
                     return Err(Fault::Transient(error));
                 }

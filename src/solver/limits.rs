@@ -13,7 +13,8 @@ use super::error::BuildError;
 #[derive(Debug, Default)]
 pub(super) struct Limits(BTreeMap<String, (Arc<Semaphore>, u32)>);
 
-/// The permits of one run: held, but for the time that it waits for sub-builds.
+/// The permits of one run: held until an attempt needs them no more, but for the time that it waits
+/// for sub-builds.
 #[derive(Debug, Default)]
 pub(super) struct Permits {
     needs: Vec<(Arc<Semaphore>, u32)>,
@@ -26,11 +27,13 @@ pub(super) struct Permits {
 #[derive(Debug, Default)]
 struct Hand {
     held: Vec<OwnedSemaphorePermit>,
-    /// For how many sub-builds the run waits.
+    /// For how many things the run waits: sub-builds, or its next attempt.
     waiting: usize,
+    /// Whether the attempt needs them no more.
+    is_done: bool,
 }
 
-/// That a run waits for a sub-build.
+/// That a run waits for something without its permits.
 #[derive(Debug)]
 pub(super) struct Lent<'a>(&'a Permits);
 
@@ -95,24 +98,41 @@ impl Permits {
 
     /// Hands them back for as long as a sub-build is waited for.
     pub(super) fn lend(&self) -> Lent<'_> {
+        self.give_up(|hand| hand.waiting += 1);
+        Lent(self)
+    }
+
+    /// Hands them back until another attempt.
+    pub(super) fn hand_back(&self) {
+        self.give_up(|hand| hand.is_done = true);
+    }
+
+    /// Hands them back until another attempt begins, which needs them again.
+    pub(super) fn lend_between_attempts(&self) -> Lent<'_> {
+        let lent = self.lend();
+        self.hand.lock().is_done = false;
+        lent
+    }
+
+    /// What is given up is dropped without the lock: that wakes others.
+    fn give_up(&self, why: impl FnOnce(&mut Hand)) {
         let mut hand = self.hand.lock();
-        hand.waiting += 1;
+        why(&mut hand);
         let held = mem::take(&mut hand.held);
         drop(hand);
         drop(held);
-        Lent(self)
     }
 }
 
 impl Hand {
     /// Whether there is nothing in it that should be.
     const fn is_open(&self) -> bool {
-        self.waiting == 0 && self.held.is_empty()
+        self.waiting == 0 && !self.is_done && self.held.is_empty()
     }
 }
 
 impl Lent<'_> {
-    /// Takes the permits again, unless the run waits for another sub-build.
+    /// Takes the permits again, unless the run waits for another sub-build or needs them no more.
     ///
     /// A run that gives up a sub-build, by dropping its future, goes on without them.
     pub(super) async fn take_back(self) {

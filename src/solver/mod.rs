@@ -27,7 +27,7 @@
 //! 7. *Stores* fail no build. What one cannot load is made, and what it cannot keep is a warning.
 //! 8. *Sub-builds.* An operation may [build](RunContext::build) on its way. That is the only way
 //!    to a cycle, which is told at once. Its permits of the solver's
-//!    [limits](SolverBuilder::limit) are handed back meanwhile.
+//!    [limits](SolverBuilder::limit) are handed back meanwhile, and between two attempts.
 //! 9. *Each job has the whole story* of its vertices, whoever does the work: [`JobWatch`].
 //! 10. *The end.* When the node stops, builds are told so, runs are asked to stop and aborted after
 //!     their grace, and resources are released; the tree's report says what took force.
