@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
+use futures::FutureExt;
 use parking_lot::Mutex;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 
 use super::cell::{Cell, Fault, Keep};
 use super::context::{OperationContext, Run, RunContext};
@@ -229,19 +228,19 @@ async fn attempt<V: Send + Sync + 'static>(
     inputs: &[Output<V>],
 ) -> Result<Vec<Output<V>>, OperationError> {
     let retry = state.shared().options.retry;
-    let mut delays = StdRng::from_seed(*state.digest().as_bytes());
     let mut failures = 0;
     loop {
         failures += 1;
         let made = state.vertex.operation().run(run.clone(), inputs.to_vec());
         match made.await {
             Err(Fault::Transient(error)) if failures <= retry.times => {
-                let delay = retry.backoff.draw(failures, &mut delays);
+                let delay = retry.delay(failures, state.digest());
                 let text = text_of(&*error);
                 run.warn(format!(
                     "attempt {failures} failed, and the next is in {delay:?}: {text}"
                 ));
-                let wait = context.until_cancelled(run.pause(delay));
+                // In a box, since each run has a place for it and few need it.
+                let wait = context.until_cancelled(run.pause(delay)).boxed();
                 if wait.await.is_none() {
                     return Err(Fault::Transient(error));
                 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use tokio::sync::{Notify, watch};
 
 use super::context::Run;
@@ -22,6 +24,7 @@ use super::state::State;
 use super::store::ResultStore;
 use super::vertex::{Edge, Vertex};
 use crate::resource::Releaser;
+use crate::store::Digest;
 use crate::{Backoff, Grace, Pool};
 
 /// How often a failure in passing is tried again.
@@ -29,6 +32,17 @@ use crate::{Backoff, Grace, Pool};
 pub(super) struct Retry {
     pub(super) times: u32,
     pub(super) backoff: Backoff,
+}
+
+impl Retry {
+    /// How long an operation waits after this many failures: no two alike.
+    pub(super) fn delay(&self, failures: u32, digest: Digest) -> Duration {
+        let mut seed = *digest.as_bytes();
+        for (byte, of_failures) in seed.iter_mut().zip(failures.to_le_bytes()) {
+            *byte ^= of_failures;
+        }
+        self.backoff.draw(failures, &mut StdRng::from_seed(seed))
+    }
 }
 
 /// No lock is held while another of these is taken, but for `links` and the journal's over those of
