@@ -105,4 +105,51 @@ pub(crate) const SOLVER: &[Mutant] = &[
             "sol_76_jobs_that_have_gone_are_not_counted",
         ),
     },
+    Mutant {
+        name: "a permit that was handed back is taken again",
+        file: "src/solver/limits.rs",
+        old: "self.waiting == 0 && !self.is_done && self.held.is_empty()",
+        new: "self.waiting == 0 && self.held.is_empty()",
+        found_by: Test(
+            "solver/limits",
+            "a_permit_that_was_handed_back_is_not_taken_again_after_a_sub_build",
+        ),
+    },
+    Mutant {
+        name: "another attempt begins without its permits",
+        file: "src/solver/limits.rs",
+        old: "self.hand.lock().is_done = false;",
+        new: "",
+        found_by: Test(
+            "solver/limits",
+            "the_next_attempt_begins_with_the_permits_again",
+        ),
+    },
+    Mutant {
+        name: "permits are held between two attempts",
+        file: "src/solver/context.rs",
+        old: "let lent = self.run.permits.lend_between_attempts();\n        tokio::time::sleep(delay).await;",
+        new: "tokio::time::sleep(delay).await;\n        let lent = self.run.permits.lend_between_attempts();",
+        found_by: Test("solver/limits", "no_permits_are_held_between_two_attempts"),
+    },
+    Mutant {
+        name: "a newcomer has a run beside the one that unwinds",
+        file: "src/solver/cell.rs",
+        old: "child.ended().await;\n                    self.end(generation);",
+        new: "self.end(generation);",
+        found_by: Test(
+            "solver/cancelling",
+            "sol_25_who_comes_during_the_unwinding_waits_for_a_run_of_its_own",
+        ),
+    },
+    Mutant {
+        name: "a sub-build of what needs it waits for itself",
+        file: "src/solver/shared.rs",
+        old: "self.check(&run.state, vec![target.clone()], &run.execution)?;",
+        new: "",
+        found_by: Test(
+            "solver/subbuilds",
+            "sol_69_an_input_that_builds_what_it_is_an_input_of_is_a_cycle",
+        ),
+    },
 ];
