@@ -5,7 +5,7 @@
 //!   `JoinSet` for each vertex, as soon as its inputs are done.
 //! - Joining work that runs, and leaving it.
 //! - A million jobs, one after the other, each with a vertex of its own: how much memory is left.
-//!   `SOLVER_JOBS` sets how many.
+//!   `SOLVER_JOBS` sets how many. If it grows after the first tenth, the bench fails.
 //!
 //! All times are medians of the rounds; what is compared takes turns in one process.
 
@@ -34,6 +34,10 @@ const JOINING: usize = 10_000;
 
 /// How many jobs come and go.
 const JOBS: u64 = 1_000_000;
+
+/// How many megabytes more there may be at the end than after the first tenth of them: what the
+/// allocator needs.
+const GROWTH_MAX: f64 = 10.0;
 
 /// Does nothing, under a number.
 struct Nothing(u64);
@@ -78,9 +82,10 @@ impl Operation for Waits {
 
 fn main() {
     let runtime = current_thread();
+    // First, while there is nothing that what leaks could take the place of.
+    runtime.block_on(soak());
     runtime.block_on(graphs());
     runtime.block_on(joins());
-    runtime.block_on(soak());
 }
 
 async fn graphs() {
@@ -234,14 +239,17 @@ async fn soak() {
     let solver = Solver::new();
     let tree = tree(&solver).await;
     println!("{jobs} jobs, one after the other");
-    let began = Instant::now();
+    let (began, mut after_first_tenth) = (Instant::now(), None);
     for number in 1..=jobs {
         let edge = Vertex::builder("nothing", Nothing(number))
             .build()
             .output(0);
         build_alone(&solver, &edge).await;
         if number % (jobs / 10).max(1) == 0 {
-            println!("  after {number:>8}: {:>7.1} MB", resident());
+            let megabytes = resident();
+            println!("  after {number:>9}: {megabytes:>7.1} MB");
+            let grown = megabytes - *after_first_tenth.get_or_insert(megabytes);
+            assert!(grown <= GROWTH_MAX, "{grown:.1} MB are left of finished jobs");
         }
     }
     let each = began.elapsed().as_secs_f64() * 1e6 / jobs as f64;
