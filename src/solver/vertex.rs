@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::error::OperationError;
+use super::identity::Identity;
 use super::operation::{AnyOperation, Operation};
 use super::output::Output;
 use super::store::ResultStore;
@@ -209,8 +210,10 @@ impl<V> VertexBuilder<V> {
     /// Makes the vertex.
     #[must_use]
     pub fn build(self) -> Vertex<V> {
-        let identity = self.operation.identity();
-        let mut whole = identity.clone();
+        let identity = self.operation.identity().digest();
+        // By its digest: no part of it can be taken for one of an input.
+        let mut whole = Identity::new("vertex");
+        whole.add(identity.as_bytes());
         for input in &self.inputs {
             whole.add(input.edge.vertex.digest().as_bytes());
             whole.add(input.edge.index.to_le_bytes());
@@ -222,7 +225,7 @@ impl<V> VertexBuilder<V> {
         let height = below().map(Vertex::height).max();
         Vertex(Arc::new(Parts {
             digest: whole.digest(),
-            identity: identity.digest(),
+            identity,
             freshness: freshness.unwrap_or(self.freshness),
             own_freshness: self.freshness,
             height: height.map_or(0, |height| height + 1),
