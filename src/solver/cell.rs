@@ -213,12 +213,10 @@ where
     ///
     /// Cancel safe.
     pub async fn quiet(&self) {
-        let unwinding = match &self.shared.state.lock().phase {
-            Phase::Unwinding(child) => Some(child.clone()),
-            _ => None,
-        };
-        if let Some(child) = unwinding {
+        if let Some((generation, child)) = self.unwinding() {
             child.ended().await;
+            // If its tree has gone, nobody else says so.
+            self.end(generation);
         }
     }
 
@@ -312,6 +310,15 @@ where
             generation,
             key,
             outcome,
+        }
+    }
+
+    /// The run that nobody waits for, if it has not ended yet.
+    fn unwinding(&self) -> Option<(u64, Child)> {
+        let state = self.shared.state.lock();
+        match &state.phase {
+            Phase::Unwinding(child) => Some((state.generation, child.clone())),
+            _ => None,
         }
     }
 

@@ -47,3 +47,75 @@ fn an_identity_that_looks_like_one_with_inputs_is_another() {
     let without = Vertex::builder("two", Forged(forged)).build();
     assert_ne!(with_input.digest(), without.digest());
 }
+
+/// Starts a tree with the solver's node, and waits until that runs.
+async fn start(solver: &Solver<u64>) -> perennial::Tree {
+    let node = solver.node();
+    let tree = Supervisor::new(move |ctx: Context| {
+        let declared = ctx.run("solver", node.clone());
+        async move {
+            declared?.healthy().await.ok();
+            ctx.healthy();
+            ctx.cancelled().await;
+            Ok::<_, RunError>(())
+        }
+    });
+    let tree = tree.start();
+    tree.ready().await;
+    tree
+}
+
+/// An operation that waits for ever, whether it is told to stop or not, the first time.
+struct Stubborn(Arc<AtomicUsize>);
+
+impl Operation for Stubborn {
+    type Value = u64;
+
+    fn identity(&self) -> Identity {
+        Identity::new("stubborn")
+    }
+
+    async fn run(
+        &self,
+        _: RunContext<u64>,
+        _: Vec<Output<u64>>,
+    ) -> Result<Vec<Output<u64>>, OperationError> {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+            std::future::pending::<()>().await;
+        }
+        Ok(vec![1.into()])
+    }
+}
+
+#[test]
+fn a_solver_outlives_the_runtime_that_its_tree_was_dropped_with() {
+    // R11, rule 10. A run unwinds that nobody polls any more; jobs finish, and another tree builds.
+    let solver = Solver::<u64>::builder().grace(Grace::For(Duration::from_secs(60))).build();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let edge = Vertex::builder("stubborn", Stubborn(runs.clone())).build().output(0);
+    let (first, second) = (solver.job("first").unwrap(), solver.job("second").unwrap());
+    let runtime = Runtime::new().unwrap();
+    let tree = runtime.block_on(async {
+        let tree = start(&solver).await;
+        let build = first.build(&edge);
+        let gives_up = async {
+            while runs.load(Ordering::Relaxed) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            built = build => panic!("{built:?}"),
+            () = gives_up => {}
+        }
+        tree
+    });
+    drop(tree);
+    drop(runtime);
+    Runtime::new().unwrap().block_on(async {
+        first.finish().await;
+        let tree = start(&solver).await;
+        assert_eq!(*second.build(&edge).await.unwrap(), 1);
+        second.finish().await;
+        tree.stop().await.unwrap();
+    });
+}
