@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::cell::{Cell, Fault, Keep};
-use super::context::{OperationContext, Run, RunContext};
+use super::context::{Run, RunContext};
 use super::error::{BuildError, FailureCause, OperationError};
 use super::event::JobEventKind;
 use super::key::{Key, Uses};
@@ -71,7 +71,7 @@ impl<V: Send + Sync + 'static> Execution<V> {
         }
     }
 
-    fn tell(&self, kind: JobEventKind) {
+    pub(super) fn tell(&self, kind: JobEventKind) {
         self.shared.journal.lock().tell(self.entry, kind);
     }
 }
@@ -197,14 +197,15 @@ async fn make<V: Send + Sync + 'static>(
         execution,
         is_over: false,
     };
-    let base = OperationContext::new(context.clone(), shared.journal.clone(), state.entry());
     let of_run = Arc::new(Run {
         shared: shared.clone(),
         state: state.clone(),
         execution: execution.clone(),
         permits,
     });
-    let made = attempt(state, context, RunContext::new(base, of_run), &inputs).await;
+    let made = attempt(&of_run, context, &inputs).await;
+    // With its permits.
+    drop(of_run);
     match made {
         Ok(outputs) => {
             save(state, execution, &outputs).await;
@@ -223,22 +224,23 @@ async fn make<V: Send + Sync + 'static>(
 
 /// Does it, and again after a failure in passing, as often as the solver is told to.
 async fn attempt<V: Send + Sync + 'static>(
-    state: &State<V>,
+    run: &Arc<Run<V>>,
     context: &Context,
-    run: RunContext<V>,
     inputs: &[Output<V>],
 ) -> Result<Vec<Output<V>>, OperationError> {
-    let retry = state.shared().options.retry;
+    let (state, retry) = (&run.state, run.shared.options.retry);
+    let of_operation = RunContext::new(context.clone(), run);
     let mut delays = StdRng::from_seed(*state.digest().as_bytes());
     let mut failures = 0;
     loop {
         failures += 1;
-        let made = state.vertex.operation().run(run.clone(), inputs.to_vec());
+        let operation = state.vertex.operation();
+        let made = operation.run(of_operation.clone(), inputs.to_vec());
         match made.await {
             Err(Fault::Transient(error)) if failures <= retry.times => {
                 let delay = retry.backoff.draw(failures, &mut delays);
                 let text = text_of(&*error);
-                run.warn(format!(
+                of_operation.warn(format!(
                     "attempt {failures} failed, and the next is in {delay:?}: {text}"
                 ));
                 let wait = context.until_cancelled(run.pause(delay));

@@ -72,11 +72,7 @@ pub(super) async fn resolve<V: Send + Sync + 'static>(
     state: Arc<State<V>>,
     context: Context,
 ) -> Result<Key, Fault<BuildError>> {
-    let operation = OperationContext::new(
-        context.clone(),
-        state.shared().journal.clone(),
-        state.entry(),
-    );
+    let operation = OperationContext::new(context.clone(), &state);
     let resolved = async {
         let first = ask(&state, operation.clone(), 0).await?;
         let Some(own) = named(first) else {

@@ -37,7 +37,7 @@ pub(super) struct Shared<V> {
     pub(super) options: Options<V>,
     pub(super) releaser: Releaser,
     pub(super) registry: Mutex<Registry<V>>,
-    pub(super) journal: Arc<Mutex<Journal>>,
+    pub(super) journal: Mutex<Journal>,
     pub(super) jobs: Mutex<Jobs>,
     /// Told when there is another job.
     pub(super) jobs_changed: Notify,
@@ -83,7 +83,7 @@ impl<V: Send + Sync + 'static> Shared<V> {
             options,
             releaser: Releaser::new(),
             registry: Mutex::default(),
-            journal: Arc::default(),
+            journal: Mutex::default(),
             jobs: Mutex::default(),
             jobs_changed: Notify::new(),
             standing: watch::Sender::new(Standing::Down),

@@ -16,6 +16,85 @@ use tokio::time::{Instant, timeout};
 use crate::kit::{Kit, after, pass, play, play_with, text, when_cancelled};
 use crate::stores::{Fault, TestStore};
 
+/// Keeps something for ever.
+type Kept<T> = Arc<Mutex<Vec<T>>>;
+
+/// An operation that keeps the context of its run.
+fn keeps_context(kit: &Kit, name: &str, kept: &Kept<RunContext<u64>>) -> Vertex<u64> {
+    let kept = kept.clone();
+    let op = kit.op(name, name, move |ctx, _| {
+        kept.lock().unwrap().push(ctx);
+        async { Ok(vec![1]) }
+    });
+    op.needs("one", 1).vertex().build()
+}
+
+#[test]
+fn a_run_is_over_though_its_context_is_kept() {
+    // Rule 8. Its permit is there for the next.
+    play_with(
+        |solver| solver.limit("one", 1),
+        |kit| async move {
+            let kept = Kept::default();
+            let first = keeps_context(&kit, "first", &kept);
+            let next = kit.leaf("next", "next", 2).needs("one", 1);
+            let next = next.vertex().build().output(0);
+            let job = kit.job("a");
+            kit.h.wait(job.build(&first.output(0))).await.unwrap();
+            let built = timeout(Duration::from_secs(1), job.build(&next));
+            assert_eq!(*kit.h.wait(built).await.unwrap().unwrap(), 2);
+            job.finish().await;
+        },
+    );
+}
+
+#[test]
+fn a_vertex_goes_though_the_context_of_its_run_is_kept() {
+    // Rule 3. Even by its own operation. What is asked of the context then is not done.
+    play_with(
+        |solver| solver.limit("one", 1),
+        |kit| async move {
+            let kept = Kept::default();
+            let vertex = keeps_context(&kit, "vertex", &kept);
+            let job = kit.job("a");
+            job.build(&vertex.output(0)).await.unwrap();
+            job.finish().await;
+            kit.expect_empty();
+            let ctx = kept.lock().unwrap().pop().unwrap();
+            ctx.log("late");
+            ctx.status("late", 1, 2);
+            ctx.hand_back();
+            let built = ctx.build(&vertex.output(0)).await;
+            assert!(matches!(built, Err(BuildError::Cancelled)), "{built:?}");
+        },
+    );
+}
+
+#[test]
+fn a_context_that_is_kept_says_nothing_of_another_vertex() {
+    // L10. One has the place of the other in the tables by now, and has a job with a value.
+    play(|kit| async move {
+        let kept: Kept<OperationContext> = Kept::default();
+        let keep = kept.clone();
+        let op = kit.op("first", "first", move |ctx, _| {
+            keep.lock().unwrap().push(OperationContext::clone(&ctx));
+            async { Ok(vec![1]) }
+        });
+        let job = kit.job("a");
+        job.build(&op.vertex().build().output(0)).await.unwrap();
+        job.finish().await;
+        let ctx = kept.lock().unwrap().pop().unwrap();
+        ctx.warn("late");
+        let job = kit.job("b");
+        job.put(7_u32);
+        job.build(&kit.constant(2).output(0)).await.unwrap();
+        ctx.warn("late");
+        assert!(ctx.values::<u32>().is_empty());
+        assert_eq!(job.snapshot().vertices[0].warnings, 0);
+        job.finish().await;
+    });
+}
+
 /// An operation that is nothing but an identity.
 struct Forged(Identity);
 
