@@ -125,7 +125,8 @@ impl<V: Send + Sync + 'static> RunContext<V> {
     /// # Errors
     ///
     /// [`BuildError`]; [`Cycle`](BuildError::Cycle) at once if it needs what asks for it, and
-    /// [`Cancelled`](BuildError::Cancelled) if the run is over.
+    /// [`Cancelled`](BuildError::Cancelled) when nobody wants the operation any more, or if its run
+    /// is over.
     ///
     /// # Cancel safety
     ///
@@ -133,11 +134,13 @@ impl<V: Send + Sync + 'static> RunContext<V> {
     pub async fn build(&self, edge: &Edge<V>) -> Result<Output<V>, BuildError> {
         let run = self.run.upgrade().ok_or(BuildError::Cancelled)?;
         let lent = run.permits.lend();
-        let built = run.shared.build_below(&run, edge).await;
-        // A run that nobody wants any more needs no permits to end.
-        let back = self.base.context.until_cancelled(lent.take_back());
-        back.await;
-        built
+        let built = self.base.context.until_cancelled(async {
+            let built = run.shared.build_below(&run, edge).await;
+            lent.take_back().await;
+            built
+        });
+        // A run that nobody wants any more needs neither that nor its permits to end.
+        built.await.unwrap_or(Err(BuildError::Cancelled))
     }
 
     /// Hands back the permits early: what is left of this attempt needs none.

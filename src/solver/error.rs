@@ -75,7 +75,7 @@ pub enum BuildError {
         /// The names of the vertices, the first one again at the end.
         path: Vec<String>,
     },
-    /// The job was cancelled.
+    /// The job was cancelled, or nobody wants the operation any more that asks for a sub-build.
     #[error("the job was cancelled")]
     Cancelled,
     /// The solver's node stops.

@@ -95,6 +95,24 @@ fn a_context_that_is_kept_says_nothing_of_another_vertex() {
     });
 }
 
+#[test]
+fn a_sub_build_that_nobody_wants_any_more_is_given_up_at_once() {
+    // Rules 2, 8. The operations wait for nothing else, and the grace is long.
+    play(|kit| async move {
+        let below = kit.leaf("below", "below", 1).before_run(when_cancelled());
+        let below = below.vertex().build().output(0);
+        let sub = kit.sub_build("sub", "sub", below).vertex().build();
+        let top = kit.sub_build("top", "top", sub.output(0));
+        let top = top.vertex().build().output(0);
+        let job = kit.job("a");
+        let build = timeout(Duration::from_millis(10), job.build(&top));
+        assert!(kit.h.wait(build).await.is_err());
+        let began = Instant::now();
+        kit.h.wait(job.finish()).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    });
+}
+
 /// An operation that is nothing but an identity.
 struct Forged(Identity);
 
