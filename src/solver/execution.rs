@@ -1,6 +1,7 @@
 //! An execution: the result for a key, however many vertices have the key.
 
 use std::sync::{Arc, Weak};
+use std::thread;
 
 use parking_lot::Mutex;
 use rand::SeedableRng;
@@ -8,7 +9,7 @@ use rand::rngs::StdRng;
 
 use super::cell::{Cell, Fault, Keep};
 use super::context::{Run, RunContext};
-use super::error::{BuildError, FailureCause, OperationError};
+use super::error::{BuildError, FailureCause, OnPanic, OperationError, PANICKED};
 use super::event::JobEventKind;
 use super::key::{Key, Uses};
 use super::output::{Output, Outputs};
@@ -71,6 +72,13 @@ impl<V: Send + Sync + 'static> Execution<V> {
         }
     }
 
+    /// Tells that it has failed, and gives the reason again.
+    fn tell_failed(&self, error: BuildError) -> BuildError {
+        let text = text_of(&error).into();
+        self.tell(JobEventKind::Failed { error: text });
+        error
+    }
+
     pub(super) fn tell(&self, kind: JobEventKind) {
         self.shared.journal.lock().tell(self.entry, kind);
     }
@@ -87,30 +95,17 @@ impl<V> Drop for Execution<V> {
     }
 }
 
-/// That an execution has begun, and not been told to have ended: then it was cancelled.
+/// That an execution has begun; if it is not told how it has ended, it was cancelled.
 struct Begun<'a, V: Send + Sync + 'static> {
     execution: &'a Execution<V>,
     is_over: bool,
 }
 
-impl<V: Send + Sync + 'static> Begun<'_, V> {
-    fn end(mut self, kind: JobEventKind) {
-        self.is_over = true;
-        self.execution.tell(kind);
-    }
-}
-
 impl<V: Send + Sync + 'static> Drop for Begun<'_, V> {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
+        if !self.is_over && !thread::panicking() {
+            self.execution.tell(JobEventKind::Cancelled);
         }
-        self.execution.tell(if std::thread::panicking() {
-            let error = "it has panicked".into();
-            JobEventKind::Failed { error }
-        } else {
-            JobEventKind::Cancelled
-        });
     }
 }
 
@@ -120,8 +115,13 @@ pub(super) async fn drive<V: Send + Sync + 'static>(
     execution: Arc<Execution<V>>,
     context: Context,
 ) -> Result<Outputs<V>, Fault<BuildError>> {
+    let _told = OnPanic(|| {
+        let error = PANICKED.into();
+        execution.tell(JobEventKind::Failed { error });
+    });
     let driven = async {
-        state.shared().lead(&state, &execution)?;
+        let leads = state.shared().lead(&state, &execution);
+        leads.map_err(|error| execution.tell_failed(error))?;
         let found = context.until_cancelled(load(&state, &execution));
         match found.await {
             Some(Some(outputs)) => Ok(outputs),
@@ -184,16 +184,20 @@ async fn make<V: Send + Sync + 'static>(
     let permits = shared
         .options
         .limits
-        .permits(state.vertex.shared_name(), needs)?;
+        .permits(state.vertex.shared_name(), needs)
+        .map_err(|error| execution.tell_failed(error))?;
     let ready = context.until_cancelled(async {
-        let inputs = state.input_outputs().await?;
+        // What fails of these is told by whom it is of.
+        let made = state.inputs_made().await?;
+        let inputs = state.pick_inputs(&made);
+        let inputs = inputs.map_err(|error| execution.tell_failed(error))?;
         permits.take().await;
         Ok::<_, BuildError>(inputs)
     });
     let inputs = ready.await.unwrap_or(Err(BuildError::Cancelled))?;
     let run = execution.cell.runs();
     execution.tell(JobEventKind::Started { run });
-    let begun = Begun {
+    let mut begun = Begun {
         execution,
         is_over: false,
     };
@@ -209,15 +213,14 @@ async fn make<V: Send + Sync + 'static>(
     match made {
         Ok(outputs) => {
             save(state, execution, &outputs).await;
-            begun.end(JobEventKind::Completed { run });
+            begun.is_over = true;
+            execution.tell(JobEventKind::Completed { run });
             Ok(outputs.into())
         }
         Err(_) if context.is_cancelled() => Err(BuildError::Cancelled),
         Err(error) => {
-            let error = state.failure(error, FailureCause::Operation);
-            let text = text_of(&error).into();
-            begun.end(JobEventKind::Failed { error: text });
-            Err(error)
+            begun.is_over = true;
+            Err(execution.tell_failed(state.failure(error, FailureCause::Operation)))
         }
     }
 }

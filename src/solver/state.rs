@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 
-use super::cell::{Cell, CellError, Keep};
+use super::cell::{Cell, Keep};
 use super::error::{BoxError, BuildError, Failure, FailureCause, OperationError};
 use super::execution::{self, Execution};
 use super::key::{self, Key};
@@ -107,7 +107,9 @@ impl<V: Send + Sync + 'static> State<V> {
             let pool = self.shared.pool()?;
             let state = self.clone();
             let key = self.key.get(&pool, |context| key::resolve(state, context));
-            let key = key.await.map_err(|error| self.fail(error))?;
+            let key = key.await.map_err(|error| {
+                BuildError::from_run(error, self.vertex.shared_name(), self.digest())
+            })?;
             // Another one may have been faster, with the same.
             let _ = self.known_key.set(key);
             Ok(key)
@@ -133,19 +135,29 @@ impl<V: Send + Sync + 'static> State<V> {
     }
 
     pub(super) async fn output(self: &Arc<Self>, index: usize) -> Result<Output<V>, BuildError> {
-        let outputs = self.outputs().await?;
-        let output = outputs.get(index).cloned();
+        self.pick(&self.outputs().await?, index)
+    }
+
+    /// One of the outputs that were made.
+    pub(super) fn pick(&self, made: &Outputs<V>, index: usize) -> Result<Output<V>, BuildError> {
+        let output = made.get(index).cloned();
         output.ok_or_else(|| BuildError::NoOutput {
             vertex: self.vertex.shared_name().clone(),
             index,
-            outputs: outputs.len(),
+            outputs: made.len(),
         })
     }
 
-    /// What the operation is done with: at the first that fails, the others are left.
-    pub(super) async fn input_outputs(&self) -> Result<Vec<Output<V>>, BuildError> {
-        let edges = self.vertex.edges().iter().zip(&self.inputs);
-        try_join_all(edges.map(|(input, below)| below.output(input.index()))).await
+    /// All that the inputs are of: at the first that fails, the others are left.
+    pub(super) async fn inputs_made(&self) -> Result<Vec<Outputs<V>>, BuildError> {
+        try_join_all(self.inputs.iter().map(Self::outputs)).await
+    }
+
+    /// What the operation is done with.
+    pub(super) fn pick_inputs(&self, made: &[Outputs<V>]) -> Result<Vec<Output<V>>, BuildError> {
+        let edges = self.vertex.edges().iter().zip(&self.inputs).zip(made);
+        let picked = edges.map(|((input, below), made)| below.pick(made, input.index()));
+        picked.collect()
     }
 
     /// The execution for the key: the one that there is, or a new one.
@@ -221,17 +233,10 @@ impl<V: Send + Sync + 'static> State<V> {
         self.key.waiters() + of_run.map_or(0, Cell::waiters)
     }
 
-    /// The key has failed: there is no execution to tell it.
-    fn fail(&self, error: CellError<BuildError>) -> BuildError {
-        let name = self.vertex.shared_name();
-        let error = BuildError::from_run(error, name, self.digest());
-        if let BuildError::Failed(failure) = &error
-            && failure.digest == self.digest()
-        {
-            let text = text_of(&error).into();
-            self.shared.journal.lock().tell_failed(self.entry, text);
-        }
-        error
+    /// Tells that its key has failed: there is no execution to tell it.
+    pub(super) fn tell_failed(&self, error: &BuildError) {
+        let text = text_of(error).into();
+        self.shared.journal.lock().tell_failed(self.entry, text);
     }
 
     pub(super) fn is_unwinding(&self) -> bool {

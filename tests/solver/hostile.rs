@@ -113,6 +113,85 @@ fn a_sub_build_that_nobody_wants_any_more_is_given_up_at_once() {
     });
 }
 
+#[test]
+fn what_fails_before_it_runs_is_told_to_have_failed() {
+    // Rule 9. For its permits, or for its inputs.
+    play(|kit| async move {
+        let greedy = kit.leaf("greedy", "greedy", 1).needs("absent", 1);
+        let input = kit.constant(1).output(7);
+        let edges = [greedy.vertex().build(), kit.node("top", "top", 1, [input])];
+        for (name, vertex) in ["greedy", "top"].into_iter().zip(edges) {
+            let job = kit.job(name);
+            job.build(&vertex.output(0)).await.unwrap_err();
+            let snapshot = job.snapshot();
+            let told = snapshot.vertices.iter().find(|one| &*one.name == name);
+            assert_eq!(told.unwrap().state, VertexState::Failed, "{name}");
+            assert_eq!(job.finish().await.failed, 1, "{name}");
+        }
+    });
+}
+
+/// An operation that panics when it is asked for its needs.
+struct Needy;
+
+impl Operation for Needy {
+    type Value = u64;
+
+    fn identity(&self) -> Identity {
+        Identity::new("needy")
+    }
+
+    async fn run(
+        &self,
+        _: RunContext<u64>,
+        _: Vec<Output<u64>>,
+    ) -> Result<Vec<Output<u64>>, OperationError> {
+        Ok(vec![1.into()])
+    }
+
+    fn needs(&self) -> Vec<(String, u32)> {
+        panic!("it needs too much")
+    }
+}
+
+#[test]
+fn an_operation_that_panics_in_its_needs_is_told_to_have_failed() {
+    // Rules 3, 9.
+    play(|kit| async move {
+        let vertex = Vertex::builder("needy", Needy).build();
+        let job = kit.job("a");
+        let error = job.build(&vertex.output(0)).await.unwrap_err();
+        assert!(text(&error).contains("it needs too much"), "{}", text(&error));
+        assert_eq!(job.finish().await.failed, 1);
+    });
+}
+
+/// How often a job has heard that something failed.
+async fn failures(mut watch: JobWatch) -> usize {
+    let mut failures = 0;
+    while let Some(watched) = watch.next().await {
+        if let Watched::Event(event) = watched {
+            failures += usize::from(matches!(event.kind, JobEventKind::Failed { .. }));
+        }
+    }
+    failures
+}
+
+#[test]
+fn a_key_that_fails_is_told_once_however_many_wait() {
+    // Rule 9.
+    play(|kit| async move {
+        let op = kit.leaf("vertex", "vertex", 1).before_key(after(10));
+        let edge = op.key_fails("it has none").vertex().build().output(0);
+        let jobs: Vec<_> = (0..3).map(|at| kit.job(&format!("job {at}"))).collect();
+        let watches: Vec<_> = jobs.iter().map(|job| job.watch()).collect();
+        let built = kit.h.wait(join_all(jobs.iter().map(|job| job.build(&edge))));
+        assert!(built.await.iter().all(Result::is_err));
+        join_all(jobs.into_iter().map(|job| job.finish())).await;
+        assert_eq!(join_all(watches.into_iter().map(failures)).await, [1, 1, 1]);
+    });
+}
+
 /// An operation that is nothing but an identity.
 struct Forged(Identity);
 
