@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,11 +130,14 @@ impl Feed {
         self.told.notify_waiters();
     }
 
-    /// There will be no more.
+    /// There will be no more, and nobody will look for values.
     pub(super) fn end(&self) {
         let took = self.began.elapsed();
         self.log.lock().ended.get_or_insert(took);
         self.told.notify_waiters();
+        // Without the lock: their drop is code of the user's.
+        let values = mem::take(&mut *self.values.lock());
+        drop(values);
     }
 
     pub(super) fn snapshot(&self) -> JobSnapshot {
@@ -234,7 +238,7 @@ impl Log {
     fn read(&mut self, reader: usize) -> Option<Watched> {
         let reader = &mut self.readers[reader];
         if reader.missed > 0 {
-            return Some(Watched::Lagged(std::mem::take(&mut reader.missed)));
+            return Some(Watched::Lagged(mem::take(&mut reader.missed)));
         }
         let (number, event) = self.events.range(reader.next..).next()?;
         reader.next = number + 1;

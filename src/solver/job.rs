@@ -155,9 +155,9 @@ impl<V: Send + Sync + 'static> Job<V> {
             return;
         }
         self.shared.journal.lock().remove_feed(self.entry);
-        self.feed.end();
         let linger = self.shared.options.linger;
         self.shared.jobs.lock().finish(&self.feed, linger);
+        self.feed.end();
     }
 }
 

@@ -95,6 +95,31 @@ fn a_context_that_is_kept_says_nothing_of_another_vertex() {
     });
 }
 
+/// A value that looks at the solver when it is dropped.
+struct Nosy(Solver<u64>);
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        let seen = self.0.snapshot();
+        assert!(seen.jobs < 3);
+    }
+}
+
+#[test]
+fn a_value_of_a_job_goes_with_the_job_and_may_use_the_solver() {
+    // Rule 9. The log stays for a while, and nobody looks for values in that.
+    play(|kit| async move {
+        let job = kit.job("a");
+        let value = Arc::new(());
+        job.put(Nosy(kit.solver.clone()));
+        job.put(value.clone());
+        job.finish().await;
+        assert_eq!(Arc::strong_count(&value), 1);
+        kit.h.wait(pass(11_000)).await;
+        kit.job("b").finish().await;
+    });
+}
+
 #[test]
 fn a_sub_build_that_nobody_wants_any_more_is_given_up_at_once() {
     // Rules 2, 8. The operations wait for nothing else, and the grace is long.
