@@ -152,7 +152,8 @@ impl<V: Send + Sync + 'static> RunContext<V> {
         }
     }
 
-    /// Tells how far the operation is with something, of a total that is 0 if it is not known.
+    /// Tells how far the operation is with something, of a total that is 0 if it is not known. Who
+    /// looks later sees the newest 100 things.
     pub fn status(&self, id: impl Into<Arc<str>>, done: u64, total: u64) {
         let id = id.into();
         self.tell(JobEventKind::Status { id, done, total });

@@ -1,13 +1,13 @@
 //! Who hears of what: from an execution to the vertices that share it, and from those to the jobs
 //! that have them. Plain data, three layers and no cycle.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use slab::Slab;
 
-use super::event::{JobEventKind, VertexState};
+use super::event::{JobEventKind, STATUSES_MAX, VertexState};
 use super::feed::Feed;
 use crate::store::Digest;
 
@@ -49,7 +49,8 @@ struct ExecutionEntry {
 #[derive(Default)]
 struct Story {
     started: Option<JobEventKind>,
-    statuses: BTreeMap<Arc<str>, JobEventKind>,
+    /// The newest of each id.
+    statuses: VecDeque<(Arc<str>, JobEventKind)>,
     lines: VecDeque<JobEventKind>,
     /// How it is, if it is not running.
     last: Option<JobEventKind>,
@@ -242,9 +243,7 @@ impl Story {
                     ..Self::default()
                 };
             }
-            JobEventKind::Status { id, .. } => {
-                self.statuses.insert(id.clone(), kind.clone());
-            }
+            JobEventKind::Status { id, .. } => self.note_status(id, kind),
             JobEventKind::Log { .. } | JobEventKind::Warning { .. } => {
                 if self.lines.len() == LINES_MAX {
                     self.lines.pop_front();
@@ -261,9 +260,21 @@ impl Story {
         }
     }
 
+    fn note_status(&mut self, id: &Arc<str>, kind: &JobEventKind) {
+        if let Some((_, status)) = self.statuses.iter_mut().find(|(of, _)| of == id) {
+            *status = kind.clone();
+            return;
+        }
+        if self.statuses.len() == STATUSES_MAX {
+            self.statuses.pop_front();
+        }
+        self.statuses.push_back((id.clone(), kind.clone()));
+    }
+
     fn events(&self) -> impl Iterator<Item = &JobEventKind> {
         let begun = self.started.iter().chain(&self.lines);
-        begun.chain(self.statuses.values()).chain(&self.last)
+        let statuses = self.statuses.iter().map(|(_, status)| status);
+        begun.chain(statuses).chain(&self.last)
     }
 
     fn state(&self) -> VertexState {

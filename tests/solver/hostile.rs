@@ -217,6 +217,44 @@ fn a_key_that_fails_is_told_once_however_many_wait() {
     });
 }
 
+#[test]
+fn of_statuses_without_end_the_newest_are_kept() {
+    // Rule 9. Each is of something else.
+    play(|kit| async move {
+        let op = kit.op("vertex", "vertex", |ctx, _| async move {
+            for at in 0..1000 {
+                ctx.status(format!("file {at}"), 1, 1);
+            }
+            Ok(vec![1])
+        });
+        let edge = op.vertex().build().output(0);
+        let (job, late) = (kit.job("a"), kit.job("b"));
+        for job in [&job, &late] {
+            job.build(&edge).await.unwrap();
+            let statuses = &job.snapshot().vertices[0].statuses;
+            assert_eq!(statuses.len(), 100);
+            assert_eq!(&*statuses[99].id, "file 999");
+        }
+        job.finish().await;
+        late.finish().await;
+    });
+}
+
+#[test]
+fn a_vertex_that_is_declared_twice_is_one_to_those_who_look() {
+    // Rule 9. It is built as it is found, and anew.
+    play(|kit| async move {
+        let vertex = || kit.leaf("vertex", "vertex", 1).vertex();
+        let job = kit.job("a");
+        for vertex in [vertex().build(), vertex().fresh().build()] {
+            job.build(&vertex.output(0)).await.unwrap();
+        }
+        kit.expect(2, 2, 0);
+        assert_eq!(job.snapshot().vertices.len(), 1);
+        assert_eq!(job.finish().await.completed, 1);
+    });
+}
+
 /// An operation that is nothing but an identity.
 struct Forged(Identity);
 
