@@ -15,7 +15,7 @@ use super::key::{Key, Uses};
 use super::output::{Output, Outputs};
 use super::registry::ExecutionKey;
 use super::shared::Shared;
-use super::state::{State, text_of};
+use super::state::{State, ask, text_of};
 use crate::Context;
 
 /// The result for a key, while there is a vertex that has the key.
@@ -142,7 +142,7 @@ async fn load<V: Send + Sync + 'static>(
     }
     let key = execution.key.digest;
     for (at, store) in state.stores().enumerate() {
-        match store.load(key).await {
+        match ask(|| store.load(key)).await {
             Ok(Some(outputs)) => {
                 if at > 0 {
                     save(state, execution, &outputs).await;
@@ -168,7 +168,7 @@ async fn save<V: Send + Sync + 'static>(
         return;
     }
     let store = &state.shared().options.store;
-    if let Err(error) = store.save(execution.key.digest, outputs).await {
+    if let Err(error) = ask(|| store.save(execution.key.digest, outputs)).await {
         state.warn(&**store, "cannot keep a result", &error);
     }
 }

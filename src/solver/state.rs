@@ -2,12 +2,13 @@
 
 use std::future::ready;
 use std::mem;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 
-use super::cell::{Cell, Keep};
+use super::cell::{Cell, Keep, text_of_panic};
 use super::error::{BoxError, BuildError, Failure, FailureCause, OperationError};
 use super::execution::{self, Execution};
 use super::key::{self, Key};
@@ -185,7 +186,7 @@ impl<V: Send + Sync + 'static> State<V> {
 
     pub(super) async fn is_stored(&self, key: Digest) -> bool {
         for store in self.stores() {
-            match store.find(key).await {
+            match ask(|| store.find(key)).await {
                 Ok(true) => return true,
                 Ok(false) => {}
                 Err(error) => self.warn(&**store, "cannot find a result", &error),
@@ -196,7 +197,7 @@ impl<V: Send + Sync + 'static> State<V> {
 
     pub(super) async fn alias(&self, of: Digest) -> Option<Digest> {
         for store in self.stores() {
-            match store.alias(of).await {
+            match ask(|| store.alias(of)).await {
                 Ok(Some(to)) => return Some(to),
                 Ok(None) => {}
                 Err(error) => self.warn(&**store, "cannot find an alias", &error),
@@ -207,7 +208,7 @@ impl<V: Send + Sync + 'static> State<V> {
 
     pub(super) async fn set_alias(&self, of: Digest, to: Digest) {
         let store = &self.shared.options.store;
-        if let Err(error) = store.set_alias(of, to).await {
+        if let Err(error) = ask(|| store.set_alias(of, to)).await {
             self.warn(&**store, "cannot keep an alias", &error);
         }
     }
@@ -251,6 +252,17 @@ impl<V: Send + Sync + 'static> State<V> {
             execution.cell.quiet().await;
         }
     }
+}
+
+/// Asks a store: that it panics is an error like others.
+pub(super) async fn ask<'a, T>(
+    asked: impl FnOnce() -> BoxFuture<'a, Result<T, BoxError>>,
+) -> Result<T, BoxError> {
+    let answer = AssertUnwindSafe(async { asked().await });
+    answer.catch_unwind().await.unwrap_or_else(|payload| {
+        let text = text_of_panic(&*payload);
+        Err(format!("it has panicked: {text}").into())
+    })
 }
 
 /// An error with all its causes.

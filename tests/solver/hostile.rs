@@ -191,6 +191,23 @@ fn an_operation_that_panics_in_its_needs_is_told_to_have_failed() {
     });
 }
 
+#[test]
+fn a_store_that_panics_fails_no_build() {
+    // Rule 7. Whatever it is asked.
+    let store = TestStore::with(Fault::Panics);
+    play_with(
+        |solver| solver.store(store),
+        |kit| async move {
+            let one = kit.leaf("one", "one", 1).or_seed("other").vertex().build();
+            let job = kit.job("a");
+            assert_eq!(*job.build(&one.output(0)).await.unwrap(), 1);
+            let warnings = job.snapshot().vertices[0].warnings;
+            assert_eq!(warnings, 7, "two aliases, two looks, a load, a save, and an alias kept");
+            job.finish().await;
+        },
+    );
+}
+
 /// How often a job has heard that something failed.
 async fn failures(mut watch: JobWatch) -> usize {
     let mut failures = 0;

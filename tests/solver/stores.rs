@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Vanishes,
     /// All digests stand for one.
     KnowsOneKey,
+    /// It panics whatever it is asked.
+    Panics,
 }
 
 impl TestStore {
@@ -52,6 +54,7 @@ impl TestStore {
     }
 
     fn has(&self, fault: Fault) -> bool {
+        assert_ne!(self.0.fault, Some(Fault::Panics), "the store is broken");
         self.0.fault == Some(fault)
     }
 }
