@@ -113,6 +113,7 @@ impl<V: Send + Sync + 'static> Drop for Begun<'_, V> {
 pub(super) async fn drive<V: Send + Sync + 'static>(
     state: Arc<State<V>>,
     execution: Arc<Execution<V>>,
+    wanted: usize,
     context: Context,
 ) -> Result<Outputs<V>, Fault<BuildError>> {
     let _told = OnPanic(|| {
@@ -122,7 +123,7 @@ pub(super) async fn drive<V: Send + Sync + 'static>(
     let driven = async {
         let leads = state.shared().lead(&state, &execution);
         leads.map_err(|error| execution.tell_failed(error))?;
-        let found = context.until_cancelled(load(&state, &execution));
+        let found = context.until_cancelled(load(&state, &execution, wanted));
         match found.await {
             Some(Some(outputs)) => Ok(outputs),
             Some(None) => make(&state, &execution, &context).await,
@@ -132,10 +133,12 @@ pub(super) async fn drive<V: Send + Sync + 'static>(
     driven.await.map_err(BuildError::into_fault)
 }
 
-/// What a store has. A store that fails is made up for by the next, and by a run.
+/// What a store has. A store that fails, or has less than is wanted, is made up for by the next,
+/// and by a run.
 async fn load<V: Send + Sync + 'static>(
     state: &State<V>,
     execution: &Execution<V>,
+    wanted: usize,
 ) -> Option<Outputs<V>> {
     if execution.key.uses != Uses::Both {
         return None;
@@ -143,6 +146,10 @@ async fn load<V: Send + Sync + 'static>(
     let key = execution.key.digest;
     for (at, store) in state.stores().enumerate() {
         match ask(|| store.load(key)).await {
+            Ok(Some(outputs)) if outputs.get(wanted).is_none() => {
+                let error = format!("it has no output {wanted}").into();
+                state.warn(&**store, "cannot use a result", &error);
+            }
             Ok(Some(outputs)) => {
                 if at > 0 {
                     save(state, execution, &outputs).await;

@@ -230,7 +230,7 @@ fn look_at<'a, V: Send + Sync + 'static>(
     content: &'a dyn ContentFn<V>,
 ) -> BoxFuture<'a, Result<Digest, BuildError>> {
     async move {
-        let made = below.outputs().await?;
+        let made = below.outputs(input.index()).await?;
         let what = |source| {
             let input = below.vertex.shared_name().clone();
             FailureCause::Content { input, source }

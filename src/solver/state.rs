@@ -118,15 +118,18 @@ impl<V: Send + Sync + 'static> State<V> {
         .boxed()
     }
 
-    /// All outputs, which are made once for all that have the key.
-    pub(super) fn outputs(self: &Arc<Self>) -> BoxFuture<'_, Result<Outputs<V>, BuildError>> {
+    /// All outputs, which are made once for all that have the key. This one of them is wanted.
+    pub(super) fn outputs(
+        self: &Arc<Self>,
+        wanted: usize,
+    ) -> BoxFuture<'_, Result<Outputs<V>, BuildError>> {
         async move {
             let key = self.key().await?;
             let execution = self.join(key);
             let (state, joined) = (self.clone(), execution.clone());
             let pool = self.shared.pool()?;
             // In a box: it is moved some times before it runs.
-            let run = move |context| execution::drive(state, joined, context).boxed();
+            let run = move |context| execution::drive(state, joined, wanted, context).boxed();
             let made = execution.cell.get(&pool, run).await;
             made.map_err(|error| {
                 BuildError::from_run(error, self.vertex.shared_name(), self.digest())
@@ -136,7 +139,7 @@ impl<V: Send + Sync + 'static> State<V> {
     }
 
     pub(super) async fn output(self: &Arc<Self>, index: usize) -> Result<Output<V>, BuildError> {
-        self.pick(&self.outputs().await?, index)
+        self.pick(&self.outputs(index).await?, index)
     }
 
     /// One of the outputs that were made.
@@ -151,7 +154,8 @@ impl<V: Send + Sync + 'static> State<V> {
 
     /// All that the inputs are of: at the first that fails, the others are left.
     pub(super) async fn inputs_made(&self) -> Result<Vec<Outputs<V>>, BuildError> {
-        try_join_all(self.inputs.iter().map(Self::outputs)).await
+        let edges = self.vertex.edges().iter().zip(&self.inputs);
+        try_join_all(edges.map(|(input, below)| below.outputs(input.index()))).await
     }
 
     /// What the operation is done with.

@@ -208,6 +208,21 @@ fn a_store_that_panics_fails_no_build() {
     );
 }
 
+#[test]
+fn a_result_without_the_output_that_is_wanted_is_none() {
+    // Rule 7. It is of another operation, or of none.
+    let store = TestStore::with(Fault::GivesNothing);
+    play_with(
+        |solver| solver.store(store),
+        |kit| async move {
+            let job = kit.job("a");
+            let built = job.build(&kit.constant(1).output(0)).await;
+            assert_eq!(*built.unwrap(), 1);
+            job.finish().await;
+        },
+    );
+}
+
 /// How often a job has heard that something failed.
 async fn failures(mut watch: JobWatch) -> usize {
     let mut failures = 0;

@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     KnowsOneKey,
     /// It panics whatever it is asked.
     Panics,
+    /// It has a result for each key, which is none.
+    GivesNothing,
 }
 
 impl TestStore {
@@ -84,6 +86,9 @@ impl ResultStore<u64> for TestStore {
         }
         if self.has(Fault::Vanishes) {
             return ready(Ok(None)).boxed();
+        }
+        if self.has(Fault::GivesNothing) {
+            return ready(Ok(Some(Vec::new()))).boxed();
         }
         async move {
             let found = self.0.inner.load(key).await?;
