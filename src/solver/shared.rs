@@ -17,7 +17,7 @@ use super::journal::Journal;
 use super::key::Key;
 use super::limits::Limits;
 use super::output::Output;
-use super::registry::Registry;
+use super::registry::{ExecutionKey, Registry};
 use super::state::State;
 use super::store::ResultStore;
 use super::vertex::{Edge, Vertex};
@@ -43,7 +43,7 @@ pub(super) struct Shared<V> {
     pub(super) jobs_changed: Notify,
     /// Where runs are started, while the node runs.
     pub(super) standing: watch::Sender<Standing>,
-    /// Held while a link is looked for and made that could close a cycle.
+    /// Held while it is looked whether a link closes a cycle, until the link is made.
     links: Mutex<()>,
     /// How many sub-builds are waited for. Without one there is no cycle.
     sub_builds: AtomicUsize,
@@ -198,42 +198,51 @@ impl<V: Send + Sync + 'static> Shared<V> {
         }
     }
 
-    /// The execution for a key: a present one, or a new one.
-    pub(super) fn execution_for(
-        self: &Arc<Self>,
-        state: &Arc<State<V>>,
-        key: Key,
-    ) -> Arc<Execution<V>> {
+    /// Has a state share the execution for its key: a present one, or a new one.
+    pub(super) fn join(self: &Arc<Self>, state: &Arc<State<V>>, key: Key) -> Arc<Execution<V>> {
         let id = (key.digest, state.vertex.height());
         let new = || Arc::new(Execution::new(self, state, key));
         let present = self.registry.lock().executions.find(&id, key.freshness());
-        let found = match present {
-            Some(found) => found,
-            None => {
-                let new = new();
-                let mut registry = self.registry.lock();
-                let other = registry.executions.admit(id, key.freshness(), &new);
-                drop(registry);
-                match other {
-                    Some(other) => other,
-                    None => return new,
-                }
-            }
-        };
-        if self.may_join(state, &found) {
-            found
+        let (found, is_new) = present.map_or_else(
+            || self.admit_execution(id, key, new()),
+            |present| (present, false),
+        );
+        // A sub-build that could close a cycle comes before this, or sees what was joined.
+        let links = self.links.lock();
+        let joined = if is_new || self.may_join(state, &found) {
+            found.clone()
         } else {
             // Beside the other one, and not to be joined: the sub-build will tell its cycle.
             new()
+        };
+        let shared = state.share(&joined);
+        // What is not needed is dropped without the lock.
+        drop(links);
+        shared
+    }
+
+    /// Takes in a new execution, and says that it is; or gives the one of a thread that was faster.
+    fn admit_execution(
+        &self,
+        id: ExecutionKey,
+        key: Key,
+        new: Arc<Execution<V>>,
+    ) -> (Arc<Execution<V>>, bool) {
+        let mut registry = self.registry.lock();
+        let other = registry.executions.admit(id, key.freshness(), &new);
+        drop(registry);
+        match other {
+            Some(other) => (other, false),
+            None => (new, true),
         }
     }
 
-    /// Whether a state that waits for an execution of another would not wait for itself.
+    /// Whether a state that waits for an execution of another would not wait for itself. Whoever
+    /// asks has the lock of the links until that is so.
     fn may_join(&self, state: &Arc<State<V>>, execution: &Arc<Execution<V>>) -> bool {
         if self.sub_builds.load(Ordering::Relaxed) == 0 && execution.below().is_empty() {
             return true;
         }
-        let _links = self.links.lock();
         let below = execution.below().into_iter();
         let driver = execution.driver().into_iter();
         let all = below.chain(driver.flat_map(|driver| driver.inputs().to_vec()));

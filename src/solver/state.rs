@@ -165,18 +165,20 @@ impl<V: Send + Sync + 'static> State<V> {
         picked.collect()
     }
 
-    /// The execution for the key: the one that there is, or a new one.
+    /// The execution that it shares, or joins now.
     fn join(self: &Arc<Self>, key: Key) -> Arc<Execution<V>> {
-        if let Some(execution) = self.execution.get() {
-            return execution.clone();
-        }
-        let execution = self.shared.execution_for(self, key);
+        let joined = self.execution.get().cloned();
+        joined.unwrap_or_else(|| self.shared.join(self, key))
+    }
+
+    /// Shares an execution from now on, unless another thread was faster: gives what it shares.
+    pub(super) fn share(&self, execution: &Arc<Execution<V>>) -> Arc<Execution<V>> {
         let mut journal = self.shared.journal.lock();
         if self.execution.set(execution.clone()).is_ok() {
             journal.join(self.entry, execution.entry());
         }
         drop(journal);
-        self.execution.get().unwrap_or(&execution).clone()
+        self.execution.get().unwrap_or(execution).clone()
     }
 
     /// Where a result may be: the solver's own store first.
