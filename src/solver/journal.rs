@@ -121,6 +121,11 @@ impl Journal {
         }
     }
 
+    /// Whether a job has a vertex.
+    pub(super) fn is_attached(&self, feed: usize, vertex: usize) -> bool {
+        self.feeds[feed].vertices.contains(&vertex)
+    }
+
     /// A vertex shares an execution from now on: its jobs hear what there is to tell of that.
     pub(super) fn join(&mut self, vertex: usize, execution: usize) {
         self.vertices[vertex].execution = Some(execution);

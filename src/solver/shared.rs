@@ -123,7 +123,8 @@ impl<V: Send + Sync + 'static> Shared<V> {
         let (mut opened, mut done) = (vec![(vertex.clone(), Vec::new())], None);
         while let Some((vertex, inputs)) = opened.last_mut() {
             inputs.extend(done.take());
-            let next = vertex.inputs().nth(inputs.len()).cloned();
+            let next = vertex.edges().get(inputs.len());
+            let next = next.map(|input| input.vertex().clone());
             match next {
                 Some(below) => {
                     done = self.find(&below);
@@ -161,37 +162,37 @@ impl<V: Send + Sync + 'static> Shared<V> {
 
     /// All below a state, and itself last: each once, and after its inputs.
     pub(super) fn walk(root: &Arc<State<V>>) -> Vec<Arc<State<V>>> {
-        Self::walk_by(root, |state| state.inputs().to_vec())
+        Self::walk_by(vec![root.clone()], |state| state.inputs().to_vec())
     }
 
-    /// All that can be reached by this, and the root last: each once, and after what it leads to.
-    fn walk_by(
-        root: &Arc<State<V>>,
+    /// These, and all that can be reached from them by this: each once, and after what it leads to.
+    pub(super) fn walk_by(
+        roots: Vec<Arc<State<V>>>,
         leads_to: impl Fn(&State<V>) -> Vec<Arc<State<V>>>,
     ) -> Vec<Arc<State<V>>> {
-        let mut seen: HashSet<_, RandomState> = HashSet::from_iter([Arc::as_ptr(root)]);
-        let mut opened = vec![(root.clone(), leads_to(root).into_iter())];
+        let mut seen: HashSet<_, RandomState> = HashSet::default();
+        let mut opened = vec![(None, roots.into_iter())];
         let mut walked = Vec::new();
         while let Some((_, next)) = opened.last_mut() {
             match next.next() {
                 Some(below) if seen.insert(Arc::as_ptr(&below)) => {
                     let next = leads_to(&below).into_iter();
-                    opened.push((below, next));
+                    opened.push((Some(below), next));
                 }
                 Some(_) => {}
-                None => walked.extend(opened.pop().map(|(state, _)| state)),
+                None => walked.extend(opened.pop().and_then(|(state, _)| state)),
             }
         }
         walked
     }
 
-    /// Waits until nothing of a state unwinds, and nothing of what it waits for: from the top down,
-    /// for what ends leaves that. What has come meanwhile is seen by another look.
-    pub(super) async fn quiet(root: &Arc<State<V>>) {
+    /// Waits until nothing of these states unwinds, and nothing of what they wait for: from the top
+    /// down, for what ends leaves that. What has come meanwhile is seen by another look.
+    pub(super) async fn quiet(roots: Vec<Arc<State<V>>>) {
         let mut is_quiet = false;
         while !is_quiet {
             is_quiet = true;
-            for state in Self::walk_by(root, State::waits_for).iter().rev() {
+            for state in Self::walk_by(roots.clone(), State::waits_for).iter().rev() {
                 is_quiet &= !state.is_unwinding();
                 state.quiet().await;
             }

@@ -132,7 +132,7 @@ impl<V> Vertex<V> {
 
     /// The vertices that its inputs are of.
     pub fn inputs(&self) -> impl Iterator<Item = &Self> {
-        self.0.inputs.iter().map(|input| &input.edge.vertex)
+        self.0.inputs.iter().map(Input::vertex)
     }
 
     /// An output, counted from 0.
@@ -215,12 +215,12 @@ impl<V> VertexBuilder<V> {
         let mut whole = Identity::new("vertex");
         whole.add(identity.as_bytes());
         for input in &self.inputs {
-            whole.add(input.edge.vertex.digest().as_bytes());
-            whole.add(input.edge.index.to_le_bytes());
+            whole.add(input.vertex().digest().as_bytes());
+            whole.add(input.index().to_le_bytes());
             whole.add(input.part());
             whole.add([u8::from(input.content.is_some())]);
         }
-        let below = || self.inputs.iter().map(|input| &input.edge.vertex);
+        let below = || self.inputs.iter().map(Input::vertex);
         let freshness = below().map(Vertex::freshness).chain([self.freshness]).max();
         let height = below().map(Vertex::height).max();
         Vertex(Arc::new(Parts {
@@ -258,6 +258,10 @@ impl<V> Input<V> {
     {
         self.content = Some(Arc::new(digest));
         self
+    }
+
+    pub(super) const fn vertex(&self) -> &Vertex<V> {
+        &self.edge.vertex
     }
 
     pub(super) const fn index(&self) -> usize {
