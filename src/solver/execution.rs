@@ -1,5 +1,6 @@
 //! An execution: the result for a key, however many vertices have the key.
 
+use std::mem;
 use std::sync::{Arc, Weak};
 use std::thread;
 
@@ -81,6 +82,13 @@ impl<V: Send + Sync + 'static> Execution<V> {
 
     pub(super) fn tell(&self, kind: JobEventKind) {
         self.shared.journal.lock().tell(self.entry, kind);
+    }
+}
+
+impl<V> Execution<V> {
+    /// What its sub-builds built, which outlives it.
+    pub(super) fn into_below(mut self) -> Vec<Arc<State<V>>> {
+        mem::take(self.below.get_mut())
     }
 }
 

@@ -100,9 +100,11 @@ impl Journal {
         }
     }
 
-    /// Nobody has it any more: its vertices are gone, and what is below it goes with them.
+    /// Nobody has it any more: its vertices are gone, or about to go.
     pub(super) fn remove_execution(&mut self, execution: usize) {
-        self.executions.remove(execution);
+        for vertex in self.executions.remove(execution).vertices {
+            self.vertices[vertex].execution = None;
+        }
     }
 
     /// A job has a vertex, and what the sub-builds of that have built: it hears what there is to

@@ -276,22 +276,34 @@ pub(super) fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
         source = cause.source();
     }
     text
 }
 
+impl<V> State<V> {
+    /// Lets go of its execution, and gives what it has kept: its inputs, and what the execution had
+    /// below it if that has gone.
+    fn let_go(&mut self) -> Vec<Arc<Self>> {
+        let mut kept = mem::take(&mut self.inputs);
+        let execution = self.execution.take().and_then(Arc::into_inner);
+        kept.extend(execution.into_iter().flat_map(Execution::into_below));
+        kept
+    }
+}
+
 impl<V> Drop for State<V> {
-    /// One after the other: a long chain would not fit on the stack.
+    /// One after the other: a long chain, of inputs or of sub-builds, would not fit on the stack.
     fn drop(&mut self) {
         let digest = self.vertex.digest();
         self.shared.registry.lock().states.remove(&digest, self);
         self.shared.journal.lock().remove_vertex(self.entry);
-        let mut doomed = mem::take(&mut self.inputs);
+        let mut doomed = self.let_go();
         while let Some(state) = doomed.pop() {
             if let Some(mut state) = Arc::into_inner(state) {
-                doomed.append(&mut state.inputs);
+                doomed.append(&mut state.let_go());
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -11,6 +12,7 @@ use perennial::solver::{
 };
 use perennial::{Context, Grace, RunError, Supervisor};
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{Instant, timeout};
 
 use crate::kit::{Kit, after, pass, play, play_with, text, when_cancelled};
@@ -118,6 +120,34 @@ fn a_value_of_a_job_goes_with_the_job_and_may_use_the_solver() {
         kit.h.wait(pass(11_000)).await;
         kit.job("b").finish().await;
     });
+}
+
+#[test]
+fn sub_builds_may_be_as_deep_as_they_like() {
+    // Rule 8. What holds them goes one after the other: this stack has no room for all.
+    fn level(kit: &Kit, left: usize) -> Edge<u64> {
+        let name = format!("level {left}");
+        let of_next = kit.clone();
+        let op = kit.op(&name, &name, move |ctx, _| {
+            let next = of_next.clone();
+            async move {
+                match left {
+                    0 => Ok(vec![1]),
+                    _ => Ok(vec![*ctx.build(&level(&next, left - 1)).await?]),
+                }
+            }
+        });
+        op.vertex().build().output(0)
+    }
+    let stack = thread::Builder::new().stack_size(256 * 1024);
+    let built = stack.spawn(|| {
+        play(|kit| async move {
+            let job = kit.job("a");
+            assert_eq!(*job.build(&level(&kit, 1000)).await.unwrap(), 1);
+            job.finish().await;
+        });
+    });
+    built.unwrap().join().unwrap();
 }
 
 #[test]
@@ -317,6 +347,22 @@ fn an_identity_that_looks_like_one_with_inputs_is_another() {
     forged.add([]).add([0]);
     let without = Vertex::builder("two", Forged(forged)).build();
     assert_ne!(with_input.digest(), without.digest());
+}
+
+#[test]
+fn operations_that_panic_leave_the_solver_as_it_is() {
+    // Rule 3, R9. They are no deaths that somebody counts.
+    play(|kit| async move {
+        let job = kit.job("a");
+        for at in 0..50 {
+            let name = format!("panics {at}");
+            let op = kit.op(&name, &name, |_, _| async { panic!("it is broken") });
+            let built = job.build(&op.vertex().build().output(0)).await;
+            assert!(matches!(built, Err(BuildError::Failed(_))), "{built:?}");
+        }
+        assert_eq!(*job.build(&kit.constant(1).output(0)).await.unwrap(), 1);
+        job.finish().await;
+    });
 }
 
 /// Starts a tree with the solver's node, and waits until that runs.
