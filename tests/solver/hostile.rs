@@ -216,7 +216,11 @@ fn an_operation_that_panics_in_its_needs_is_told_to_have_failed() {
         let vertex = Vertex::builder("needy", Needy).build();
         let job = kit.job("a");
         let error = job.build(&vertex.output(0)).await.unwrap_err();
-        assert!(text(&error).contains("it needs too much"), "{}", text(&error));
+        assert!(
+            text(&error).contains("it needs too much"),
+            "{}",
+            text(&error)
+        );
         assert_eq!(job.finish().await.failed, 1);
     });
 }
@@ -232,7 +236,10 @@ fn a_store_that_panics_fails_no_build() {
             let job = kit.job("a");
             assert_eq!(*job.build(&one.output(0)).await.unwrap(), 1);
             let warnings = job.snapshot().vertices[0].warnings;
-            assert_eq!(warnings, 7, "two aliases, two looks, a load, a save, and an alias kept");
+            assert_eq!(
+                warnings, 7,
+                "two aliases, two looks, a load, a save, and an alias kept"
+            );
             job.finish().await;
         },
     );
@@ -272,7 +279,9 @@ fn a_key_that_fails_is_told_once_however_many_wait() {
         let edge = op.key_fails("it has none").vertex().build().output(0);
         let jobs: Vec<_> = (0..3).map(|at| kit.job(&format!("job {at}"))).collect();
         let watches: Vec<_> = jobs.iter().map(|job| job.watch()).collect();
-        let built = kit.h.wait(join_all(jobs.iter().map(|job| job.build(&edge))));
+        let built = kit
+            .h
+            .wait(join_all(jobs.iter().map(|job| job.build(&edge))));
         assert!(built.await.iter().all(Result::is_err));
         join_all(jobs.into_iter().map(|job| job.finish())).await;
         assert_eq!(join_all(watches.into_iter().map(failures)).await, [1, 1, 1]);
@@ -343,7 +352,9 @@ fn an_identity_that_looks_like_one_with_inputs_is_another() {
     let with_input = Vertex::builder("one", Forged(Identity::new("op")));
     let with_input = with_input.input(leaf.output(0)).build();
     let mut forged = Identity::new("op");
-    forged.add(leaf.digest().as_bytes()).add(0_usize.to_le_bytes());
+    forged
+        .add(leaf.digest().as_bytes())
+        .add(0_usize.to_le_bytes());
     forged.add([]).add([0]);
     let without = Vertex::builder("two", Forged(forged)).build();
     assert_ne!(with_input.digest(), without.digest());
@@ -407,9 +418,13 @@ impl Operation for Stubborn {
 #[test]
 fn a_solver_outlives_the_runtime_that_its_tree_was_dropped_with() {
     // R11, rule 10. A run unwinds that nobody polls any more; jobs finish, and another tree builds.
-    let solver = Solver::<u64>::builder().grace(Grace::For(Duration::from_secs(60))).build();
+    let solver = Solver::<u64>::builder()
+        .grace(Grace::For(Duration::from_secs(60)))
+        .build();
     let runs = Arc::new(AtomicUsize::new(0));
-    let edge = Vertex::builder("stubborn", Stubborn(runs.clone())).build().output(0);
+    let edge = Vertex::builder("stubborn", Stubborn(runs.clone()))
+        .build()
+        .output(0);
     let (first, second) = (solver.job("first").unwrap(), solver.job("second").unwrap());
     let runtime = Runtime::new().unwrap();
     let tree = runtime.block_on(async {
@@ -433,6 +448,34 @@ fn a_solver_outlives_the_runtime_that_its_tree_was_dropped_with() {
         let tree = start(&solver).await;
         assert_eq!(*second.build(&edge).await.unwrap(), 1);
         second.finish().await;
+        tree.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_second_node_of_a_solver_is_refused_and_takes_nothing_from_the_first() {
+    // Rule 2. It would be two pools of runs.
+    Runtime::new().unwrap().block_on(async {
+        let solver = Solver::<u64>::new();
+        let tree = start(&solver).await;
+        let second = solver.node();
+        let (says, mut said) = unbounded_channel();
+        let other = Supervisor::new(move |ctx: Context| {
+            let (declared, says) = (ctx.run("solver", second.clone()), says.clone());
+            async move {
+                let started = declared?.first_start().await;
+                says.send(started).unwrap();
+                ctx.cancelled().await;
+                Ok::<_, RunError>(())
+            }
+        });
+        let other = other.start();
+        assert!(said.recv().await.unwrap().is_err());
+        other.stop().await.unwrap();
+        let job = solver.job("a").unwrap();
+        let vertex = Vertex::builder("leaf", Forged(Identity::new("leaf"))).build();
+        assert_eq!(*job.build(&vertex.output(0)).await.unwrap(), 0);
+        job.finish().await;
         tree.stop().await.unwrap();
     });
 }
