@@ -38,8 +38,8 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// Builds graphs of work for many jobs, which share what is equal: a handle, and the node behind
 /// it. See [the module](super).
 ///
-/// The node is declared before those that build; a second one that runs beside it fails. The handle is cheap to clone, and keeps neither
-/// the node nor the tree alive.
+/// The node is declared before those that build; a second one that runs beside it fails. The
+/// handle is cheap to clone, and keeps neither the node nor the tree alive.
 pub struct Solver<V>(Arc<Shared<V>>);
 
 /// Builds a [`Solver`].

@@ -25,7 +25,7 @@ type Kept<T> = Arc<Mutex<Vec<T>>>;
 fn keeps_context(kit: &Kit, name: &str, kept: &Kept<RunContext<u64>>) -> Vertex<u64> {
     let kept = kept.clone();
     let op = kit.op(name, name, move |ctx, _| {
-        kept.lock().unwrap().push(ctx);
+        kept.lock().expect("it is free").push(ctx);
         async { Ok(vec![1]) }
     });
     op.needs("one", 1).vertex().build()
