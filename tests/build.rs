@@ -9,6 +9,8 @@ mod changes;
 mod depfile;
 #[path = "build/failures.rs"]
 mod failures;
+#[path = "build/hostile.rs"]
+mod hostile;
 #[path = "build/import.rs"]
 mod import;
 #[path = "build/killed.rs"]

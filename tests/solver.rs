@@ -12,6 +12,8 @@ mod failing;
 mod flights;
 #[path = "solver/fresh.rs"]
 mod fresh;
+#[path = "solver/hostile.rs"]
+mod hostile;
 #[path = "solver/keys.rs"]
 mod keys;
 #[path = "solver/kit.rs"]

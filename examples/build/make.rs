@@ -128,7 +128,11 @@ impl Make {
         let inputs: Vec<&Artifact> = inputs.iter().flat_map(|input| &input.0).collect();
         let place = |path: &Path| self.plan.folder.join(path);
         let reads = inputs.iter().map(|input| place(Path::new(&input.path)));
-        let writes = self.target().outputs.iter().map(|path| place(&path.value));
+        let outputs = self.target().outputs.iter().map(|output| &output.value);
+        // Its depfile, too, which another build file may give to another command.
+        let writes = outputs
+            .chain(&self.target().depfile)
+            .map(|path| place(path));
         let _held = self.workplace.locks.hold(reads, writes).await;
         for input in inputs {
             self.workplace.put(&self.plan.folder, input).await?;
@@ -156,11 +160,18 @@ impl Make {
             .collect();
         blocking(move || {
             for path in paths {
+                let named = |error: io::Error| {
+                    let text = format!("{}: {error}", path.display());
+                    io::Error::new(error.kind(), text)
+                };
                 match fs::remove_file(&path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(named(error));
+                    }
                     Ok(()) | Err(_) => {}
                 }
-                path.parent().map_or(Ok(()), fs::create_dir_all)?;
+                let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+                made.map_err(named)?;
             }
             Ok(())
         })

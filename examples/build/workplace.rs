@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use perennial::solver::BoxError;
-use perennial::store::{GetError, Limits, OpenError, PutError, Store, Stored};
+use perennial::store::{Digest, GetError, Limits, OpenError, PutError, Store, Stored};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 use tokio::task::spawn_blocking;
@@ -40,12 +40,21 @@ pub(crate) enum FileError {
     System { path: PathBuf, source: io::Error },
     #[error("{} is in the store no more", .path.display())]
     Gone { path: PathBuf },
+    #[error("{} was damaged in the store, and is made again the next time", .path.display())]
+    Damaged { path: PathBuf },
     #[error("{} cannot be taken from the store", .path.display())]
     Get { path: PathBuf, source: GetError },
     #[error("{} cannot be put into the store", .path.display())]
     Put { path: PathBuf, source: PutError },
     #[error("{} is stored in a way that is not understood", .path.display())]
     Strange { path: PathBuf, source: BoxError },
+}
+
+/// How the bytes of a stored file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition {
+    Sound,
+    Damaged,
 }
 
 impl Workplace {
@@ -100,19 +109,30 @@ impl Workplace {
         };
         let (this, to) = (self.clone(), path.clone());
         let copied = blocking(move || this.copy(&stored, &to, mode));
-        copied.await.map_err(at(&path))
+        if copied.await.map_err(at(&path))? == Condition::Damaged {
+            // Whoever asks for it the next time finds none, and has it made again.
+            let verified = self.store.verify().await;
+            verified.map_err(|error| at(&path)(io::Error::other(error)))?;
+            return Err(FileError::Damaged { path });
+        }
+        Ok(())
     }
 
-    /// Puts a copy in the place of whatever is there, whole at any time.
-    fn copy(&self, stored: &Stored, to: &Path, mode: u32) -> io::Result<()> {
+    /// Puts a copy in the place of whatever is there, whole at any time; if it is sound.
+    fn copy(&self, stored: &Stored, to: &Path, mode: u32) -> io::Result<Condition> {
         let folder = to.parent().unwrap_or(to);
         fs::create_dir_all(folder)?;
         let fresh = NamedTempFile::new_in(folder)?;
         fs::copy(&stored.path, fresh.path())?;
+        if Digest::of(&fs::read(fresh.path())?) != stored.blob.digest {
+            return Ok(Condition::Damaged);
+        }
         fs::set_permissions(fresh.path(), Permissions::from_mode(mode))?;
         fresh.persist(to)?;
         let id = self.memory.id(to)?;
-        self.memory.remember(id, Stamp::of(to)?, stored.blob.digest)
+        self.memory
+            .remember(id, Stamp::of(to)?, stored.blob.digest)?;
+        Ok(Condition::Sound)
     }
 
     /// Stores a file that a command has made and nobody writes to any more; `None` if there is

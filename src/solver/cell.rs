@@ -7,6 +7,7 @@
 //! 3. Each waiter is answered once, and not with the end of a run that it did not wait for.
 //! 4. No code of the user's runs while the lock is held, but for the `Clone` of an outcome.
 
+use std::any::Any;
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -213,12 +214,10 @@ where
     ///
     /// Cancel safe.
     pub async fn quiet(&self) {
-        let unwinding = match &self.shared.state.lock().phase {
-            Phase::Unwinding(child) => Some(child.clone()),
-            _ => None,
-        };
-        if let Some(child) = unwinding {
+        if let Some((generation, child)) = self.unwinding() {
             child.ended().await;
+            // If its tree has gone, nobody else says so.
+            self.end(generation);
         }
     }
 
@@ -312,6 +311,15 @@ where
             generation,
             key,
             outcome,
+        }
+    }
+
+    /// The run that nobody waits for, if it has not ended yet.
+    fn unwinding(&self) -> Option<(u64, Child)> {
+        let state = self.shared.state.lock();
+        match &state.phase {
+            Phase::Unwinding(child) => Some((state.generation, child.clone())),
+            _ => None,
         }
     }
 
@@ -444,14 +452,19 @@ where
         }
         Ok(Err(Fault::Transient(error))) => report.tell(Err(CellError::Failed(error)), None),
         Err(payload) => {
-            let text = payload.downcast_ref::<&str>().copied();
-            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-            let text = text.unwrap_or("a payload that is no text");
-            report.tell_for_good(Err(CellError::Panicked(Panic::new(text, None))));
+            let panic = Panic::new(text_of_panic(&*payload), None);
+            report.tell_for_good(Err(CellError::Panicked(panic)));
             // To the tree it is a panic like others, with its place.
             resume_unwind(payload);
         }
     }
+}
+
+/// What a panic says.
+pub(super) fn text_of_panic(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a payload that is no text")
 }
 
 impl<T, E> Clone for Cell<T, E> {

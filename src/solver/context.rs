@@ -1,9 +1,13 @@
 //! What an operation is given.
+//!
+//! Invariant: it keeps nothing alive, whoever keeps it. Of what has ended it asks nothing.
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::error::BuildError;
 use super::event::JobEventKind;
@@ -18,20 +22,30 @@ use crate::Context;
 use crate::resource::{Release, Releaser};
 
 /// What an operation may use while it says its key or runs.
+///
+/// It may be kept for longer: of a vertex that has gone it has no values, and tells nothing.
 #[derive(Clone)]
 pub struct OperationContext {
     context: Context,
-    journal: Arc<parking_lot::Mutex<Journal>>,
-    vertex: usize,
+    vertex: Weak<dyn Subject>,
 }
 
 /// What an operation may use while it runs; it derefs to an [`OperationContext`].
+///
+/// It may be kept for longer: of a run that is over it tells nothing, and builds nothing.
 pub struct RunContext<V> {
     base: OperationContext,
-    run: Arc<Run<V>>,
+    releaser: Releaser,
+    run: Weak<Run<V>>,
 }
 
-/// A run of an operation.
+/// A vertex of which something is told, whatever its values are.
+trait Subject: Send + Sync {
+    fn journal(&self) -> &Mutex<Journal>;
+    fn entry(&self) -> usize;
+}
+
+/// A run of an operation: what runs it owns this, and nobody else for longer.
 pub(super) struct Run<V> {
     pub(super) shared: Arc<Shared<V>>,
     pub(super) state: Arc<State<V>>,
@@ -40,15 +54,11 @@ pub(super) struct Run<V> {
 }
 
 impl OperationContext {
-    pub(super) const fn new(
-        context: Context,
-        journal: Arc<parking_lot::Mutex<Journal>>,
-        vertex: usize,
-    ) -> Self {
+    pub(super) fn new<V: Send + Sync + 'static>(context: Context, state: &Arc<State<V>>) -> Self {
+        let state = Arc::downgrade(state);
         Self {
             context,
-            journal,
-            vertex,
+            vertex: state,
         }
     }
 
@@ -64,19 +74,47 @@ impl OperationContext {
     /// What was put under this type by the jobs that share the operation now, each job once.
     #[must_use]
     pub fn values<T: Send + Sync + 'static>(&self) -> Vec<Arc<T>> {
-        let jobs = self.journal.lock().jobs_of_vertex(self.vertex);
+        let Some(vertex) = self.vertex.upgrade() else {
+            return Vec::new();
+        };
+        let jobs = vertex.journal().lock().jobs_of_vertex(vertex.entry());
         jobs.iter().filter_map(|job| job.value()).collect()
     }
 
     /// Tells something that is not as it should be.
     pub fn warn(&self, text: impl Into<Arc<str>>) {
-        self.journal.lock().warn(self.vertex, text.into());
+        if let Some(vertex) = self.vertex.upgrade() {
+            vertex.journal().lock().warn(vertex.entry(), text.into());
+        }
+    }
+}
+
+impl<V: Send + Sync + 'static> Subject for State<V> {
+    fn journal(&self) -> &Mutex<Journal> {
+        &self.shared().journal
+    }
+
+    fn entry(&self) -> usize {
+        self.entry()
+    }
+}
+
+impl<V: Send + Sync + 'static> Run<V> {
+    /// Waits between two attempts, without the permits.
+    pub(super) async fn pause(&self, delay: Duration) {
+        let lent = self.permits.lend_between_attempts();
+        tokio::time::sleep(delay).await;
+        lent.take_back().await;
     }
 }
 
 impl<V: Send + Sync + 'static> RunContext<V> {
-    pub(super) const fn new(base: OperationContext, run: Arc<Run<V>>) -> Self {
-        Self { base, run }
+    pub(super) fn new(context: Context, run: &Arc<Run<V>>) -> Self {
+        Self {
+            base: OperationContext::new(context, &run.state),
+            releaser: run.shared.releaser.clone(),
+            run: Arc::downgrade(run),
+        }
     }
 
     /// Builds something else on the way, which whoever shares this operation hears of. What comes
@@ -86,29 +124,36 @@ impl<V: Send + Sync + 'static> RunContext<V> {
     ///
     /// # Errors
     ///
-    /// [`BuildError`]; [`Cycle`](BuildError::Cycle) at once if it needs what asks for it.
+    /// [`BuildError`]; [`Cycle`](BuildError::Cycle) at once if it needs what asks for it, and
+    /// [`Cancelled`](BuildError::Cancelled) when nobody wants the operation any more, or if its run
+    /// is over.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe. Who drops it goes on without the permits.
     pub async fn build(&self, edge: &Edge<V>) -> Result<Output<V>, BuildError> {
-        let run = &self.run;
+        let run = self.run.upgrade().ok_or(BuildError::Cancelled)?;
         let lent = run.permits.lend();
-        let built = run.shared.build_below(run, edge).await;
-        // A run that nobody wants any more needs no permits to end.
-        let back = self.base.context.until_cancelled(lent.take_back());
-        back.await;
-        built
+        let built = self.base.context.until_cancelled(async {
+            let built = run.shared.build_below(&run, edge).await;
+            lent.take_back().await;
+            built
+        });
+        // A run that nobody wants any more needs neither that nor its permits to end.
+        built.await.unwrap_or(Err(BuildError::Cancelled))
     }
 
     /// Hands back the permits early: what is left of this attempt needs none.
     ///
     /// An attempt after a failure in passing begins with all of them again.
     pub fn hand_back(&self) {
-        self.run.permits.hand_back();
+        if let Some(run) = self.run.upgrade() {
+            run.permits.hand_back();
+        }
     }
 
-    /// Tells how far the operation is with something, of a total that is 0 if it is not known.
+    /// Tells how far the operation is with something, of a total that is 0 if it is not known. Who
+    /// looks later sees the newest 100 things.
     pub fn status(&self, id: impl Into<Arc<str>>, done: u64, total: u64) {
         let id = id.into();
         self.tell(JobEventKind::Status { id, done, total });
@@ -121,20 +166,14 @@ impl<V: Send + Sync + 'static> RunContext<V> {
 
     /// Where resources are opened that live as long as somebody refers to them.
     #[must_use]
-    pub fn releaser(&self) -> &Releaser {
-        &self.run.shared.releaser
-    }
-
-    /// Waits between two attempts, without the permits.
-    pub(super) async fn pause(&self, delay: Duration) {
-        let lent = self.run.permits.lend_between_attempts();
-        tokio::time::sleep(delay).await;
-        lent.take_back().await;
+    pub const fn releaser(&self) -> &Releaser {
+        &self.releaser
     }
 
     fn tell(&self, kind: JobEventKind) {
-        let mut journal = self.run.shared.journal.lock();
-        journal.tell(self.run.execution.entry(), kind);
+        if let Some(run) = self.run.upgrade() {
+            run.execution.tell(kind);
+        }
     }
 }
 
@@ -158,6 +197,7 @@ impl<V> Clone for RunContext<V> {
     fn clone(&self) -> Self {
         Self {
             base: self.base.clone(),
+            releaser: self.releaser.clone(),
             run: self.run.clone(),
         }
     }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -75,7 +76,7 @@ pub enum BuildError {
         /// The names of the vertices, the first one again at the end.
         path: Vec<String>,
     },
-    /// The job was cancelled.
+    /// The job was cancelled, or nobody wants the operation any more that asks for a sub-build.
     #[error("the job was cancelled")]
     Cancelled,
     /// The solver's node stops.
@@ -98,6 +99,11 @@ impl BuildError {
             Self::NoOutput { .. } | Self::Limit { .. } | Self::Cycle { .. } => false,
             Self::Cancelled | Self::Stopped | Self::NotRunning | Self::NotStarted(_) => true,
         }
+    }
+
+    /// Whether it is a failure of this vertex, and not of one below it.
+    pub(super) fn is_of(&self, vertex: Digest) -> bool {
+        matches!(self, Self::Failed(failure) if failure.digest == vertex)
     }
 
     /// As a run tells it: kept or not.
@@ -217,6 +223,20 @@ impl Failure {
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Held")
+    }
+}
+
+/// What is told of a vertex of which the code has panicked.
+pub(super) const PANICKED: &str = "it has panicked";
+
+/// Does something if what it is in panics.
+pub(super) struct OnPanic<F: Fn()>(pub(super) F);
+
+impl<F: Fn()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            (self.0)();
+        }
     }
 }
 

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::store::Digest;
 
+/// With how many things a vertex may be at once: of those before them nobody needs to know.
+pub(super) const STATUSES_MAX: usize = 100;
+
 /// Something that happened to a vertex of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,19 +1,21 @@
 //! An execution: the result for a key, however many vertices have the key.
 
+use std::mem;
 use std::sync::{Arc, Weak};
+use std::thread;
 
 use futures::FutureExt;
 use parking_lot::Mutex;
 
 use super::cell::{Cell, Fault, Keep};
-use super::context::{OperationContext, Run, RunContext};
-use super::error::{BuildError, FailureCause, OperationError};
+use super::context::{Run, RunContext};
+use super::error::{BuildError, FailureCause, OnPanic, OperationError, PANICKED};
 use super::event::JobEventKind;
 use super::key::{Key, Uses};
 use super::output::{Output, Outputs};
 use super::registry::ExecutionKey;
 use super::shared::Shared;
-use super::state::{State, text_of};
+use super::state::{State, ask, text_of};
 use crate::Context;
 
 /// The result for a key, while there is a vertex that has the key.
@@ -70,8 +72,22 @@ impl<V: Send + Sync + 'static> Execution<V> {
         }
     }
 
-    fn tell(&self, kind: JobEventKind) {
+    /// Tells that it has failed, and gives the reason again.
+    fn tell_failed(&self, error: BuildError) -> BuildError {
+        let text = text_of(&error).into();
+        self.tell(JobEventKind::Failed { error: text });
+        error
+    }
+
+    pub(super) fn tell(&self, kind: JobEventKind) {
         self.shared.journal.lock().tell(self.entry, kind);
+    }
+}
+
+impl<V> Execution<V> {
+    /// What its sub-builds built, which outlives it.
+    pub(super) fn into_below(mut self) -> Vec<Arc<State<V>>> {
+        mem::take(self.below.get_mut())
     }
 }
 
@@ -86,30 +102,17 @@ impl<V> Drop for Execution<V> {
     }
 }
 
-/// That an execution has begun, and not been told to have ended: then it was cancelled.
+/// That an execution has begun; if it is not told how it has ended, it was cancelled.
 struct Begun<'a, V: Send + Sync + 'static> {
     execution: &'a Execution<V>,
     is_over: bool,
 }
 
-impl<V: Send + Sync + 'static> Begun<'_, V> {
-    fn end(mut self, kind: JobEventKind) {
-        self.is_over = true;
-        self.execution.tell(kind);
-    }
-}
-
 impl<V: Send + Sync + 'static> Drop for Begun<'_, V> {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
+        if !self.is_over && !thread::panicking() {
+            self.execution.tell(JobEventKind::Cancelled);
         }
-        self.execution.tell(if std::thread::panicking() {
-            let error = "it has panicked".into();
-            JobEventKind::Failed { error }
-        } else {
-            JobEventKind::Cancelled
-        });
     }
 }
 
@@ -117,11 +120,17 @@ impl<V: Send + Sync + 'static> Drop for Begun<'_, V> {
 pub(super) async fn drive<V: Send + Sync + 'static>(
     state: Arc<State<V>>,
     execution: Arc<Execution<V>>,
+    wanted: usize,
     context: Context,
 ) -> Result<Outputs<V>, Fault<BuildError>> {
+    let _told = OnPanic(|| {
+        let error = PANICKED.into();
+        execution.tell(JobEventKind::Failed { error });
+    });
     let driven = async {
-        state.shared().lead(&state, &execution)?;
-        let found = context.until_cancelled(load(&state, &execution));
+        let leads = state.shared().lead(&state, &execution);
+        leads.map_err(|error| execution.tell_failed(error))?;
+        let found = context.until_cancelled(load(&state, &execution, wanted));
         match found.await {
             Some(Some(outputs)) => Ok(outputs),
             Some(None) => make(&state, &execution, &context).await,
@@ -131,17 +140,23 @@ pub(super) async fn drive<V: Send + Sync + 'static>(
     driven.await.map_err(BuildError::into_fault)
 }
 
-/// What a store has. A store that fails is made up for by the next, and by a run.
+/// What a store has. A store that fails, or has less than is wanted, is made up for by the next,
+/// and by a run.
 async fn load<V: Send + Sync + 'static>(
     state: &State<V>,
     execution: &Execution<V>,
+    wanted: usize,
 ) -> Option<Outputs<V>> {
     if execution.key.uses != Uses::Both {
         return None;
     }
     let key = execution.key.digest;
     for (at, store) in state.stores().enumerate() {
-        match store.load(key).await {
+        match ask(|| store.load(key)).await {
+            Ok(Some(outputs)) if outputs.get(wanted).is_none() => {
+                let error = format!("it has no output {wanted}").into();
+                state.warn(&**store, "cannot use a result", &error);
+            }
             Ok(Some(outputs)) => {
                 if at > 0 {
                     save(state, execution, &outputs).await;
@@ -167,7 +182,7 @@ async fn save<V: Send + Sync + 'static>(
         return;
     }
     let store = &state.shared().options.store;
-    if let Err(error) = store.save(execution.key.digest, outputs).await {
+    if let Err(error) = ask(|| store.save(execution.key.digest, outputs)).await {
         state.warn(&**store, "cannot keep a result", &error);
     }
 }
@@ -183,60 +198,65 @@ async fn make<V: Send + Sync + 'static>(
     let permits = shared
         .options
         .limits
-        .permits(state.vertex.shared_name(), needs)?;
+        .permits(state.vertex.shared_name(), needs)
+        .map_err(|error| execution.tell_failed(error))?;
     let ready = context.until_cancelled(async {
-        let inputs = state.input_outputs().await?;
+        // What fails of these is told by whom it is of.
+        let made = state.inputs_made().await?;
+        let inputs = state.pick_inputs(&made);
+        let inputs = inputs.map_err(|error| execution.tell_failed(error))?;
         permits.take().await;
         Ok::<_, BuildError>(inputs)
     });
     let inputs = ready.await.unwrap_or(Err(BuildError::Cancelled))?;
     let run = execution.cell.runs();
     execution.tell(JobEventKind::Started { run });
-    let begun = Begun {
+    let mut begun = Begun {
         execution,
         is_over: false,
     };
-    let base = OperationContext::new(context.clone(), shared.journal.clone(), state.entry());
     let of_run = Arc::new(Run {
         shared: shared.clone(),
         state: state.clone(),
         execution: execution.clone(),
         permits,
     });
-    let made = attempt(state, context, RunContext::new(base, of_run), &inputs).await;
+    let made = attempt(&of_run, context, &inputs).await;
+    // With its permits.
+    drop(of_run);
     match made {
         Ok(outputs) => {
             save(state, execution, &outputs).await;
-            begun.end(JobEventKind::Completed { run });
+            begun.is_over = true;
+            execution.tell(JobEventKind::Completed { run });
             Ok(outputs.into())
         }
         Err(_) if context.is_cancelled() => Err(BuildError::Cancelled),
         Err(error) => {
-            let error = state.failure(error, FailureCause::Operation);
-            let text = text_of(&error).into();
-            begun.end(JobEventKind::Failed { error: text });
-            Err(error)
+            begun.is_over = true;
+            Err(execution.tell_failed(state.failure(error, FailureCause::Operation)))
         }
     }
 }
 
 /// Does it, and again after a failure in passing, as often as the solver is told to.
 async fn attempt<V: Send + Sync + 'static>(
-    state: &State<V>,
+    run: &Arc<Run<V>>,
     context: &Context,
-    run: RunContext<V>,
     inputs: &[Output<V>],
 ) -> Result<Vec<Output<V>>, OperationError> {
-    let retry = state.shared().options.retry;
+    let (state, retry) = (&run.state, run.shared.options.retry);
+    let of_operation = RunContext::new(context.clone(), run);
     let mut failures = 0;
     loop {
         failures += 1;
-        let made = state.vertex.operation().run(run.clone(), inputs.to_vec());
+        let operation = state.vertex.operation();
+        let made = operation.run(of_operation.clone(), inputs.to_vec());
         match made.await {
             Err(Fault::Transient(error)) if failures <= retry.times => {
                 let delay = retry.delay(failures, state.digest());
                 let text = text_of(&*error);
-                run.warn(format!(
+                of_operation.warn(format!(
                     "attempt {failures} failed, and the next is in {delay:?}: {text}"
                 ));
                 // In a box, since each run has a place for it and few need it.

@@ -1,8 +1,10 @@
 //! The log of one job: what its watchers read.
 
 use std::any::{Any, TypeId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::hash_map::{Entry, HashMap};
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::event::{JobEvent, JobEventKind, Status, VertexState};
+use super::event::{JobEvent, JobEventKind, STATUSES_MAX, Status, VertexState};
 use crate::store::Digest;
 
 /// What a job has told, and the values that its operations find.
@@ -75,7 +77,7 @@ pub struct VertexSnapshot {
     pub run: Option<u64>,
     /// Why it has failed.
     pub error: Option<Arc<str>>,
-    /// How far it is.
+    /// How far it is with what it has told of, the newest 100 things.
     pub statuses: Vec<Status>,
     /// Its warnings.
     pub warnings: u64,
@@ -129,11 +131,14 @@ impl Feed {
         self.told.notify_waiters();
     }
 
-    /// There will be no more.
+    /// There will be no more, and nobody will look for values.
     pub(super) fn end(&self) {
         let took = self.began.elapsed();
         self.log.lock().ended.get_or_insert(took);
         self.told.notify_waiters();
+        // Without the lock: their drop is code of the user's.
+        let values = mem::take(&mut *self.values.lock());
+        drop(values);
     }
 
     pub(super) fn snapshot(&self) -> JobSnapshot {
@@ -190,17 +195,15 @@ impl Log {
     /// What the event changes of the vertex.
     fn note(&mut self, digest: Digest, kind: &JobEventKind) {
         if let JobEventKind::Declared { name, inputs } = kind {
-            self.by_digest.insert(digest, self.vertices.len());
-            self.vertices.push(VertexSnapshot {
-                digest,
-                name: name.clone(),
-                inputs: inputs.clone(),
-                state: VertexState::Declared,
-                run: None,
-                error: None,
-                statuses: Vec::new(),
-                warnings: 0,
-            });
+            let declared = VertexSnapshot::new(digest, name, inputs);
+            match self.by_digest.entry(digest) {
+                Entry::Vacant(place) => {
+                    place.insert(self.vertices.len());
+                    self.vertices.push(declared);
+                }
+                // Another state of it: one that is made anew, or that has come back.
+                Entry::Occupied(place) => self.vertices[*place.get()] = declared,
+            }
             return;
         }
         let vertex = self.by_digest.get(&digest);
@@ -234,7 +237,7 @@ impl Log {
     fn read(&mut self, reader: usize) -> Option<Watched> {
         let reader = &mut self.readers[reader];
         if reader.missed > 0 {
-            return Some(Watched::Lagged(std::mem::take(&mut reader.missed)));
+            return Some(Watched::Lagged(mem::take(&mut reader.missed)));
         }
         let (number, event) = self.events.range(reader.next..).next()?;
         reader.next = number + 1;
@@ -251,6 +254,19 @@ impl Log {
 }
 
 impl VertexSnapshot {
+    fn new(digest: Digest, name: &Arc<str>, inputs: &Arc<[Digest]>) -> Self {
+        Self {
+            digest,
+            name: name.clone(),
+            inputs: inputs.clone(),
+            state: VertexState::Declared,
+            run: None,
+            error: None,
+            statuses: Vec::new(),
+            warnings: 0,
+        }
+    }
+
     fn note(&mut self, kind: &JobEventKind) {
         if let Some(state) = kind.leads_to() {
             self.state = state;
@@ -269,14 +285,18 @@ impl VertexSnapshot {
     }
 
     fn note_status(&mut self, id: &Arc<str>, done: u64, total: u64) {
-        match self.statuses.iter_mut().find(|status| status.id == *id) {
-            Some(status) => (status.done, status.total) = (done, total),
-            None => self.statuses.push(Status {
-                id: id.clone(),
-                done,
-                total,
-            }),
+        if let Some(status) = self.statuses.iter_mut().find(|status| status.id == *id) {
+            (status.done, status.total) = (done, total);
+            return;
         }
+        if self.statuses.len() == STATUSES_MAX {
+            self.statuses.remove(0);
+        }
+        self.statuses.push(Status {
+            id: id.clone(),
+            done,
+            total,
+        });
     }
 }
 

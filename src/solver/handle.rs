@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::cell::Cell;
-use super::error::{DuplicateJob, NoSuchJob};
+use super::error::{BoxError, DuplicateJob, NoSuchJob};
 use super::event::VertexState;
 use super::feed::Feed;
 use super::job::Job;
@@ -20,7 +21,7 @@ use super::store::{MemoryStore, ResultStore};
 use super::watch::JobWatch;
 use crate::resource::Releaser;
 use crate::store::Digest;
-use crate::{Backoff, Configured, Context, Exit, Grace, IntoExit, Pool, RunError, runnable};
+use crate::{Backoff, Configured, Context, Exit, Grace, IntoExit, Pool, runnable};
 
 /// How long a finished job can be watched.
 const LINGER: Duration = Duration::from_secs(10);
@@ -37,8 +38,8 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// Builds graphs of work for many jobs, which share what is equal: a handle, and the node behind
 /// it. See [the module](super).
 ///
-/// The node is declared before those that build. The handle is cheap to clone, and keeps neither
-/// the node nor the tree alive.
+/// The node is declared before those that build; a second one that runs beside it fails. The
+/// handle is cheap to clone, and keeps neither the node nor the tree alive.
 pub struct Solver<V>(Arc<Shared<V>>);
 
 /// Builds a [`Solver`].
@@ -252,8 +253,31 @@ impl<V: Send + Sync + 'static> SolverBuilder<V> {
     }
 }
 
+/// That a solver has one node, which runs already.
+#[derive(Debug, Error)]
+#[error("the solver has another node that runs")]
+struct SecondNode;
+
 /// That the node runs. Dropped, it does not.
 struct Stands<'a>(&'a watch::Sender<Standing>);
+
+impl<'a> Stands<'a> {
+    /// Runs from now on, if no other node does.
+    fn new(standing: &'a watch::Sender<Standing>, pool: Pool) -> Result<Self, SecondNode> {
+        let is_first = standing.send_if_modified(|standing| {
+            let is_down = matches!(standing, Standing::Down);
+            if is_down {
+                *standing = Standing::Running(pool);
+            }
+            is_down
+        });
+        if is_first {
+            Ok(Self(standing))
+        } else {
+            Err(SecondNode)
+        }
+    }
+}
 
 impl Drop for Stands<'_> {
     fn drop(&mut self) {
@@ -264,12 +288,11 @@ impl Drop for Stands<'_> {
 async fn serve<V: Send + Sync + 'static>(
     context: Context,
     shared: Arc<Shared<V>>,
-) -> Result<(), RunError> {
+) -> Result<(), BoxError> {
     context.run("releaser", shared.releaser.node_within(DRAIN_WITHIN))?;
     let pool = Pool::new();
     context.run("runs", pool.clone())?;
-    let stands = Stands(&shared.standing);
-    stands.0.send_replace(Standing::Running(pool));
+    let stands = Stands::new(&shared.standing, pool)?;
     context.healthy();
     context.cancelled().await;
     // At once: what waits must not wait for the end of what it waits for.

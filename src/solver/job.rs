@@ -1,10 +1,12 @@
 //! A job: who wants something built.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +29,8 @@ pub struct Job<V: Send + Sync + 'static> {
     feed: Arc<Feed>,
     /// Its place in the journal.
     entry: usize,
-    roots: Mutex<Vec<Arc<State<V>>>>,
+    /// What it has built, by its place in the journal.
+    roots: Mutex<HashMap<usize, Arc<State<V>>, RandomState>>,
     cancelled: CancellationToken,
     is_over: bool,
 }
@@ -128,25 +131,30 @@ impl<V: Send + Sync + 'static> Job<V> {
     pub async fn finish(mut self) -> JobSummary {
         self.cancelled.cancel();
         let roots = mem::take(&mut *self.roots.lock());
-        for root in &roots {
-            Shared::quiet(root).await;
-        }
+        Shared::quiet(roots.into_values().collect()).await;
         self.end();
-        drop(roots);
         JobSummary::of(&self.feed.snapshot())
     }
 
     /// Has the state of a vertex, and hears of all below it.
     fn hold(&self, edge: &Edge<V>) -> Arc<State<V>> {
         let root = self.shared.load(&edge.vertex, &[]);
-        for state in Shared::walk(&root) {
+        // Of one that it has heard of before, it has heard of all that is below.
+        let news = Shared::walk_by(vec![root.clone()], |state| {
+            let journal = self.shared.journal.lock();
+            if journal.is_attached(self.entry, state.entry()) {
+                return Vec::new();
+            }
+            drop(journal);
+            state.inputs().to_vec()
+        });
+        for state in news {
             let mut journal = self.shared.journal.lock();
             journal.attach(self.entry, state.entry());
         }
-        let mut roots = self.roots.lock();
-        if !roots.iter().any(|one| Arc::ptr_eq(one, &root)) {
-            roots.push(root.clone());
-        }
+        // It is the same one, if there is one.
+        let before = self.roots.lock().insert(root.entry(), root.clone());
+        drop(before);
         root
     }
 
@@ -155,9 +163,9 @@ impl<V: Send + Sync + 'static> Job<V> {
             return;
         }
         self.shared.journal.lock().remove_feed(self.entry);
-        self.feed.end();
         let linger = self.shared.options.linger;
         self.shared.jobs.lock().finish(&self.feed, linger);
+        self.feed.end();
     }
 }
 

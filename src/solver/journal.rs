@@ -1,13 +1,13 @@
 //! Who hears of what: from an execution to the vertices that share it, and from those to the jobs
 //! that have them. Plain data, three layers and no cycle.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use slab::Slab;
 
-use super::event::{JobEventKind, VertexState};
+use super::event::{JobEventKind, STATUSES_MAX, VertexState};
 use super::feed::Feed;
 use crate::store::Digest;
 
@@ -49,7 +49,8 @@ struct ExecutionEntry {
 #[derive(Default)]
 struct Story {
     started: Option<JobEventKind>,
-    statuses: BTreeMap<Arc<str>, JobEventKind>,
+    /// The newest of each id.
+    statuses: VecDeque<(Arc<str>, JobEventKind)>,
     lines: VecDeque<JobEventKind>,
     /// How it is, if it is not running.
     last: Option<JobEventKind>,
@@ -99,9 +100,11 @@ impl Journal {
         }
     }
 
-    /// Nobody has it any more: its vertices are gone, and what is below it goes with them.
+    /// Nobody has it any more: its vertices are gone, or about to go.
     pub(super) fn remove_execution(&mut self, execution: usize) {
-        self.executions.remove(execution);
+        for vertex in self.executions.remove(execution).vertices {
+            self.vertices[vertex].execution = None;
+        }
     }
 
     /// A job has a vertex, and what the sub-builds of that have built: it hears what there is to
@@ -118,6 +121,11 @@ impl Journal {
                 vertices.extend(&self.executions[execution].below);
             }
         }
+    }
+
+    /// Whether a job has a vertex.
+    pub(super) fn is_attached(&self, feed: usize, vertex: usize) -> bool {
+        self.feeds[feed].vertices.contains(&vertex)
     }
 
     /// A vertex shares an execution from now on: its jobs hear what there is to tell of that.
@@ -242,9 +250,7 @@ impl Story {
                     ..Self::default()
                 };
             }
-            JobEventKind::Status { id, .. } => {
-                self.statuses.insert(id.clone(), kind.clone());
-            }
+            JobEventKind::Status { id, .. } => self.note_status(id, kind),
             JobEventKind::Log { .. } | JobEventKind::Warning { .. } => {
                 if self.lines.len() == LINES_MAX {
                     self.lines.pop_front();
@@ -261,9 +267,21 @@ impl Story {
         }
     }
 
+    fn note_status(&mut self, id: &Arc<str>, kind: &JobEventKind) {
+        if let Some((_, status)) = self.statuses.iter_mut().find(|(of, _)| of == id) {
+            *status = kind.clone();
+            return;
+        }
+        if self.statuses.len() == STATUSES_MAX {
+            self.statuses.pop_front();
+        }
+        self.statuses.push_back((id.clone(), kind.clone()));
+    }
+
     fn events(&self) -> impl Iterator<Item = &JobEventKind> {
         let begun = self.started.iter().chain(&self.lines);
-        begun.chain(self.statuses.values()).chain(&self.last)
+        let statuses = self.statuses.iter().map(|(_, status)| status);
+        begun.chain(statuses).chain(&self.last)
     }
 
     fn state(&self) -> VertexState {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::cell::Fault;
 use super::context::OperationContext;
-use super::error::{BuildError, Failure, FailureCause};
+use super::error::{BuildError, Failure, FailureCause, OnPanic, OperationError, PANICKED};
 use super::identity::Identity;
 use super::operation::{CacheKey, Keying};
 use super::state::State;
@@ -72,11 +72,11 @@ pub(super) async fn resolve<V: Send + Sync + 'static>(
     state: Arc<State<V>>,
     context: Context,
 ) -> Result<Key, Fault<BuildError>> {
-    let operation = OperationContext::new(
-        context.clone(),
-        state.shared().journal.clone(),
-        state.entry(),
-    );
+    let operation = OperationContext::new(context.clone(), &state);
+    let _told = OnPanic(|| {
+        let journal = &state.shared().journal;
+        journal.lock().tell_failed(state.entry(), PANICKED.into());
+    });
     let resolved = async {
         let first = ask(&state, operation.clone(), 0).await?;
         let Some(own) = named(first) else {
@@ -89,7 +89,13 @@ pub(super) async fn resolve<V: Send + Sync + 'static>(
         let inputs = inputs?;
         settle(&state, &operation, first, &inputs).await
     };
-    resolved.await.map_err(BuildError::into_fault)
+    resolved.await.map_err(|error| {
+        // What it says of itself when it was told to stop is no failure.
+        if error.is_of(state.digest()) && !context.is_cancelled() {
+            state.tell_failed(&error);
+        }
+        error.into_fault()
+    })
 }
 
 async fn ask<V: Send + Sync + 'static>(
@@ -224,11 +230,16 @@ fn look_at<'a, V: Send + Sync + 'static>(
     content: &'a dyn ContentFn<V>,
 ) -> BoxFuture<'a, Result<Digest, BuildError>> {
     async move {
-        let output = below.output(input.index()).await?;
+        let made = below.outputs(input.index()).await?;
+        let what = |source| {
+            let input = below.vertex.shared_name().clone();
+            FailureCause::Content { input, source }
+        };
+        let picked = below.pick(&made, input.index());
+        let output =
+            picked.map_err(|error| state.failure(OperationError::permanent(error), what))?;
         let digest = content.digest(output.clone()).await;
         digest.map_err(|error| {
-            let input = below.vertex.shared_name().clone();
-            let what = |source| FailureCause::Content { input, source };
             let name = state.vertex.shared_name();
             let failure = Failure::of_operation(name, state.digest(), error, what);
             failure.holding(output).into()

@@ -19,7 +19,7 @@ use super::journal::Journal;
 use super::key::Key;
 use super::limits::Limits;
 use super::output::Output;
-use super::registry::Registry;
+use super::registry::{ExecutionKey, Registry};
 use super::state::State;
 use super::store::ResultStore;
 use super::vertex::{Edge, Vertex};
@@ -51,13 +51,13 @@ pub(super) struct Shared<V> {
     pub(super) options: Options<V>,
     pub(super) releaser: Releaser,
     pub(super) registry: Mutex<Registry<V>>,
-    pub(super) journal: Arc<Mutex<Journal>>,
+    pub(super) journal: Mutex<Journal>,
     pub(super) jobs: Mutex<Jobs>,
     /// Told when there is another job.
     pub(super) jobs_changed: Notify,
     /// Where runs are started, while the node runs.
     pub(super) standing: watch::Sender<Standing>,
-    /// Held while a link is looked for and made that could close a cycle.
+    /// Held while it is looked whether a link closes a cycle, until the link is made.
     links: Mutex<()>,
     /// How many sub-builds are waited for. Without one there is no cycle.
     sub_builds: AtomicUsize,
@@ -97,7 +97,7 @@ impl<V: Send + Sync + 'static> Shared<V> {
             options,
             releaser: Releaser::new(),
             registry: Mutex::default(),
-            journal: Arc::default(),
+            journal: Mutex::default(),
             jobs: Mutex::default(),
             jobs_changed: Notify::new(),
             standing: watch::Sender::new(Standing::Down),
@@ -137,7 +137,8 @@ impl<V: Send + Sync + 'static> Shared<V> {
         let (mut opened, mut done) = (vec![(vertex.clone(), Vec::new())], None);
         while let Some((vertex, inputs)) = opened.last_mut() {
             inputs.extend(done.take());
-            let next = vertex.inputs().nth(inputs.len()).cloned();
+            let next = vertex.edges().get(inputs.len());
+            let next = next.map(|input| input.vertex().clone());
             match next {
                 Some(below) => {
                     done = self.find(&below);
@@ -175,79 +176,88 @@ impl<V: Send + Sync + 'static> Shared<V> {
 
     /// All below a state, and itself last: each once, and after its inputs.
     pub(super) fn walk(root: &Arc<State<V>>) -> Vec<Arc<State<V>>> {
-        Self::walk_by(root, |state| state.inputs().to_vec())
+        Self::walk_by(vec![root.clone()], |state| state.inputs().to_vec())
     }
 
-    /// All that can be reached by this, and the root last: each once, and after what it leads to.
-    fn walk_by(
-        root: &Arc<State<V>>,
+    /// These, and all that can be reached from them by this: each once, and after what it leads to.
+    pub(super) fn walk_by(
+        roots: Vec<Arc<State<V>>>,
         leads_to: impl Fn(&State<V>) -> Vec<Arc<State<V>>>,
     ) -> Vec<Arc<State<V>>> {
-        let mut seen: HashSet<_, RandomState> = HashSet::from_iter([Arc::as_ptr(root)]);
-        let mut opened = vec![(root.clone(), leads_to(root).into_iter())];
+        let mut seen: HashSet<_, RandomState> = HashSet::default();
+        let mut opened = vec![(None, roots.into_iter())];
         let mut walked = Vec::new();
         while let Some((_, next)) = opened.last_mut() {
             match next.next() {
                 Some(below) if seen.insert(Arc::as_ptr(&below)) => {
                     let next = leads_to(&below).into_iter();
-                    opened.push((below, next));
+                    opened.push((Some(below), next));
                 }
                 Some(_) => {}
-                None => walked.extend(opened.pop().map(|(state, _)| state)),
+                None => walked.extend(opened.pop().and_then(|(state, _)| state)),
             }
         }
         walked
     }
 
-    /// Waits until nothing of a state unwinds, and nothing of what it waits for: from the top down,
-    /// for what ends leaves that. What has come meanwhile is seen by another look.
-    pub(super) async fn quiet(root: &Arc<State<V>>) {
+    /// Waits until nothing of these states unwinds, and nothing of what they wait for: from the top
+    /// down, for what ends leaves that. What has come meanwhile is seen by another look.
+    pub(super) async fn quiet(roots: Vec<Arc<State<V>>>) {
         let mut is_quiet = false;
         while !is_quiet {
             is_quiet = true;
-            for state in Self::walk_by(root, State::waits_for).iter().rev() {
+            for state in Self::walk_by(roots.clone(), State::waits_for).iter().rev() {
                 is_quiet &= !state.is_unwinding();
                 state.quiet().await;
             }
         }
     }
 
-    /// The execution for a key: a present one, or a new one.
-    pub(super) fn execution_for(
-        self: &Arc<Self>,
-        state: &Arc<State<V>>,
-        key: Key,
-    ) -> Arc<Execution<V>> {
+    /// Has a state share the execution for its key: a present one, or a new one.
+    pub(super) fn join(self: &Arc<Self>, state: &Arc<State<V>>, key: Key) -> Arc<Execution<V>> {
         let id = (key.digest, state.vertex.height());
         let new = || Arc::new(Execution::new(self, state, key));
         let present = self.registry.lock().executions.find(&id, key.freshness());
-        let found = match present {
-            Some(found) => found,
-            None => {
-                let new = new();
-                let mut registry = self.registry.lock();
-                let other = registry.executions.admit(id, key.freshness(), &new);
-                drop(registry);
-                match other {
-                    Some(other) => other,
-                    None => return new,
-                }
-            }
-        };
-        if self.may_join(state, &found) {
-            found
+        let (found, is_new) = present.map_or_else(
+            || self.admit_execution(id, key, new()),
+            |present| (present, false),
+        );
+        // A sub-build that could close a cycle comes before this, or sees what was joined.
+        let links = self.links.lock();
+        let joined = if is_new || self.may_join(state, &found) {
+            found.clone()
         } else {
             // Beside the other one, and not to be joined: the sub-build will tell its cycle.
             new()
+        };
+        let shared = state.share(&joined);
+        // What is not needed is dropped without the lock.
+        drop(links);
+        shared
+    }
+
+    /// Takes in a new execution, and says that it is; or gives the one of a thread that was faster.
+    fn admit_execution(
+        &self,
+        id: ExecutionKey,
+        key: Key,
+        new: Arc<Execution<V>>,
+    ) -> (Arc<Execution<V>>, bool) {
+        let mut registry = self.registry.lock();
+        let other = registry.executions.admit(id, key.freshness(), &new);
+        drop(registry);
+        match other {
+            Some(other) => (other, false),
+            None => (new, true),
         }
     }
 
-    /// Whether a state that waits for an execution of another would not wait for itself.
+    /// Whether a state that waits for an execution of another would not wait for itself. Whoever
+    /// asks has the lock of the links until that is so.
     fn may_join(&self, state: &Arc<State<V>>, execution: &Arc<Execution<V>>) -> bool {
         if self.sub_builds.load(Ordering::Relaxed) == 0 && execution.below().is_empty() {
             return true;
         }
-        let _links = self.links.lock();
         let below = execution.below().into_iter();
         let driver = execution.driver().into_iter();
         let all = below.chain(driver.flat_map(|driver| driver.inputs().to_vec()));

@@ -2,12 +2,13 @@
 
 use std::future::ready;
 use std::mem;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 
-use super::cell::{Cell, CellError, Keep};
+use super::cell::{Cell, Keep, text_of_panic};
 use super::error::{BoxError, BuildError, Failure, FailureCause, OperationError};
 use super::execution::{self, Execution};
 use super::key::{self, Key};
@@ -107,7 +108,9 @@ impl<V: Send + Sync + 'static> State<V> {
             let pool = self.shared.pool()?;
             let state = self.clone();
             let key = self.key.get(&pool, |context| key::resolve(state, context));
-            let key = key.await.map_err(|error| self.fail(error))?;
+            let key = key.await.map_err(|error| {
+                BuildError::from_run(error, self.vertex.shared_name(), self.digest())
+            })?;
             // Another one may have been faster, with the same.
             let _ = self.known_key.set(key);
             Ok(key)
@@ -115,15 +118,18 @@ impl<V: Send + Sync + 'static> State<V> {
         .boxed()
     }
 
-    /// All outputs, which are made once for all that have the key.
-    pub(super) fn outputs(self: &Arc<Self>) -> BoxFuture<'_, Result<Outputs<V>, BuildError>> {
+    /// All outputs, which are made once for all that have the key. This one of them is wanted.
+    pub(super) fn outputs(
+        self: &Arc<Self>,
+        wanted: usize,
+    ) -> BoxFuture<'_, Result<Outputs<V>, BuildError>> {
         async move {
             let key = self.key().await?;
             let execution = self.join(key);
             let (state, joined) = (self.clone(), execution.clone());
             let pool = self.shared.pool()?;
             // In a box: it is moved some times before it runs.
-            let run = move |context| execution::drive(state, joined, context).boxed();
+            let run = move |context| execution::drive(state, joined, wanted, context).boxed();
             let made = execution.cell.get(&pool, run).await;
             made.map_err(|error| {
                 BuildError::from_run(error, self.vertex.shared_name(), self.digest())
@@ -133,33 +139,46 @@ impl<V: Send + Sync + 'static> State<V> {
     }
 
     pub(super) async fn output(self: &Arc<Self>, index: usize) -> Result<Output<V>, BuildError> {
-        let outputs = self.outputs().await?;
-        let output = outputs.get(index).cloned();
+        self.pick(&self.outputs(index).await?, index)
+    }
+
+    /// One of the outputs that were made.
+    pub(super) fn pick(&self, made: &Outputs<V>, index: usize) -> Result<Output<V>, BuildError> {
+        let output = made.get(index).cloned();
         output.ok_or_else(|| BuildError::NoOutput {
             vertex: self.vertex.shared_name().clone(),
             index,
-            outputs: outputs.len(),
+            outputs: made.len(),
         })
     }
 
-    /// What the operation is done with: at the first that fails, the others are left.
-    pub(super) async fn input_outputs(&self) -> Result<Vec<Output<V>>, BuildError> {
+    /// All that the inputs are of: at the first that fails, the others are left.
+    pub(super) async fn inputs_made(&self) -> Result<Vec<Outputs<V>>, BuildError> {
         let edges = self.vertex.edges().iter().zip(&self.inputs);
-        try_join_all(edges.map(|(input, below)| below.output(input.index()))).await
+        try_join_all(edges.map(|(input, below)| below.outputs(input.index()))).await
     }
 
-    /// The execution for the key: the one that there is, or a new one.
+    /// What the operation is done with.
+    pub(super) fn pick_inputs(&self, made: &[Outputs<V>]) -> Result<Vec<Output<V>>, BuildError> {
+        let edges = self.vertex.edges().iter().zip(&self.inputs).zip(made);
+        let picked = edges.map(|((input, below), made)| below.pick(made, input.index()));
+        picked.collect()
+    }
+
+    /// The execution that it shares, or joins now.
     fn join(self: &Arc<Self>, key: Key) -> Arc<Execution<V>> {
-        if let Some(execution) = self.execution.get() {
-            return execution.clone();
-        }
-        let execution = self.shared.execution_for(self, key);
+        let joined = self.execution.get().cloned();
+        joined.unwrap_or_else(|| self.shared.join(self, key))
+    }
+
+    /// Shares an execution from now on, unless another thread was faster: gives what it shares.
+    pub(super) fn share(&self, execution: &Arc<Execution<V>>) -> Arc<Execution<V>> {
         let mut journal = self.shared.journal.lock();
         if self.execution.set(execution.clone()).is_ok() {
             journal.join(self.entry, execution.entry());
         }
         drop(journal);
-        self.execution.get().unwrap_or(&execution).clone()
+        self.execution.get().unwrap_or(execution).clone()
     }
 
     /// Where a result may be: the solver's own store first.
@@ -173,7 +192,7 @@ impl<V: Send + Sync + 'static> State<V> {
 
     pub(super) async fn is_stored(&self, key: Digest) -> bool {
         for store in self.stores() {
-            match store.find(key).await {
+            match ask(|| store.find(key)).await {
                 Ok(true) => return true,
                 Ok(false) => {}
                 Err(error) => self.warn(&**store, "cannot find a result", &error),
@@ -184,7 +203,7 @@ impl<V: Send + Sync + 'static> State<V> {
 
     pub(super) async fn alias(&self, of: Digest) -> Option<Digest> {
         for store in self.stores() {
-            match store.alias(of).await {
+            match ask(|| store.alias(of)).await {
                 Ok(Some(to)) => return Some(to),
                 Ok(None) => {}
                 Err(error) => self.warn(&**store, "cannot find an alias", &error),
@@ -195,7 +214,7 @@ impl<V: Send + Sync + 'static> State<V> {
 
     pub(super) async fn set_alias(&self, of: Digest, to: Digest) {
         let store = &self.shared.options.store;
-        if let Err(error) = store.set_alias(of, to).await {
+        if let Err(error) = ask(|| store.set_alias(of, to)).await {
             self.warn(&**store, "cannot keep an alias", &error);
         }
     }
@@ -221,17 +240,10 @@ impl<V: Send + Sync + 'static> State<V> {
         self.key.waiters() + of_run.map_or(0, Cell::waiters)
     }
 
-    /// The key has failed: there is no execution to tell it.
-    fn fail(&self, error: CellError<BuildError>) -> BuildError {
-        let name = self.vertex.shared_name();
-        let error = BuildError::from_run(error, name, self.digest());
-        if let BuildError::Failed(failure) = &error
-            && failure.digest == self.digest()
-        {
-            let text = text_of(&error).into();
-            self.shared.journal.lock().tell_failed(self.entry, text);
-        }
-        error
+    /// Tells that its key has failed: there is no execution to tell it.
+    pub(super) fn tell_failed(&self, error: &BuildError) {
+        let text = text_of(error).into();
+        self.shared.journal.lock().tell_failed(self.entry, text);
     }
 
     pub(super) fn is_unwinding(&self) -> bool {
@@ -248,27 +260,50 @@ impl<V: Send + Sync + 'static> State<V> {
     }
 }
 
+/// Asks a store: that it panics is an error like others.
+pub(super) async fn ask<'a, T>(
+    asked: impl FnOnce() -> BoxFuture<'a, Result<T, BoxError>>,
+) -> Result<T, BoxError> {
+    let answer = AssertUnwindSafe(async { asked().await });
+    answer.catch_unwind().await.unwrap_or_else(|payload| {
+        let text = text_of_panic(&*payload);
+        Err(format!("it has panicked: {text}").into())
+    })
+}
+
 /// An error with all its causes.
 pub(super) fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
         source = cause.source();
     }
     text
 }
 
+impl<V> State<V> {
+    /// Lets go of its execution, and gives what it has kept: its inputs, and what the execution had
+    /// below it if that has gone.
+    fn let_go(&mut self) -> Vec<Arc<Self>> {
+        let mut kept = mem::take(&mut self.inputs);
+        let execution = self.execution.take().and_then(Arc::into_inner);
+        kept.extend(execution.into_iter().flat_map(Execution::into_below));
+        kept
+    }
+}
+
 impl<V> Drop for State<V> {
-    /// One after the other: a long chain would not fit on the stack.
+    /// One after the other: a long chain, of inputs or of sub-builds, would not fit on the stack.
     fn drop(&mut self) {
         let digest = self.vertex.digest();
         self.shared.registry.lock().states.remove(&digest, self);
         self.shared.journal.lock().remove_vertex(self.entry);
-        let mut doomed = mem::take(&mut self.inputs);
+        let mut doomed = self.let_go();
         while let Some(state) = doomed.pop() {
             if let Some(mut state) = Arc::into_inner(state) {
-                doomed.append(&mut state.inputs);
+                doomed.append(&mut state.let_go());
             }
         }
     }

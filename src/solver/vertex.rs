@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::error::OperationError;
+use super::identity::Identity;
 use super::operation::{AnyOperation, Operation};
 use super::output::Output;
 use super::store::ResultStore;
@@ -131,7 +132,7 @@ impl<V> Vertex<V> {
 
     /// The vertices that its inputs are of.
     pub fn inputs(&self) -> impl Iterator<Item = &Self> {
-        self.0.inputs.iter().map(|input| &input.edge.vertex)
+        self.0.inputs.iter().map(Input::vertex)
     }
 
     /// An output, counted from 0.
@@ -209,20 +210,22 @@ impl<V> VertexBuilder<V> {
     /// Makes the vertex.
     #[must_use]
     pub fn build(self) -> Vertex<V> {
-        let identity = self.operation.identity();
-        let mut whole = identity.clone();
+        let identity = self.operation.identity().digest();
+        // By its digest: no part of it can be taken for one of an input.
+        let mut whole = Identity::new("vertex");
+        whole.add(identity.as_bytes());
         for input in &self.inputs {
-            whole.add(input.edge.vertex.digest().as_bytes());
-            whole.add(input.edge.index.to_le_bytes());
+            whole.add(input.vertex().digest().as_bytes());
+            whole.add(input.index().to_le_bytes());
             whole.add(input.part());
             whole.add([u8::from(input.content.is_some())]);
         }
-        let below = || self.inputs.iter().map(|input| &input.edge.vertex);
+        let below = || self.inputs.iter().map(Input::vertex);
         let freshness = below().map(Vertex::freshness).chain([self.freshness]).max();
         let height = below().map(Vertex::height).max();
         Vertex(Arc::new(Parts {
             digest: whole.digest(),
-            identity: identity.digest(),
+            identity,
             freshness: freshness.unwrap_or(self.freshness),
             own_freshness: self.freshness,
             height: height.map_or(0, |height| height + 1),
@@ -255,6 +258,10 @@ impl<V> Input<V> {
     {
         self.content = Some(Arc::new(digest));
         self
+    }
+
+    pub(super) const fn vertex(&self) -> &Vertex<V> {
+        &self.edge.vertex
     }
 
     pub(super) const fn index(&self) -> usize {

@@ -22,6 +22,10 @@ fn each_fault_of_a_build_file_is_told_with_its_line() {
             "build.toml:6: b makes a, and so does a in line 1",
         ),
         (
+            "[targets.b]\ncommand = 'touch b'\noutputs = ['b']\ndepfile = 'a'\n",
+            "build.toml:4: b makes a, and so does a in line 1",
+        ),
+        (
             "[targets.b]\ncommand = 'touch b'\ninputs = ['gone']\noutputs = ['b']\n",
             "build.toml:6: b needs gone, which is missing, and which no target makes",
         ),

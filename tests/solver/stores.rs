@@ -30,6 +30,10 @@ pub(crate) enum Fault {
     Vanishes,
     /// All digests stand for one.
     KnowsOneKey,
+    /// It panics whatever it is asked.
+    Panics,
+    /// It has a result for each key, which is none.
+    GivesNothing,
 }
 
 impl TestStore {
@@ -52,6 +56,7 @@ impl TestStore {
     }
 
     fn has(&self, fault: Fault) -> bool {
+        assert_ne!(self.0.fault, Some(Fault::Panics), "the store is broken");
         self.0.fault == Some(fault)
     }
 }
@@ -81,6 +86,9 @@ impl ResultStore<u64> for TestStore {
         }
         if self.has(Fault::Vanishes) {
             return ready(Ok(None)).boxed();
+        }
+        if self.has(Fault::GivesNothing) {
+            return ready(Ok(Some(Vec::new()))).boxed();
         }
         async move {
             let found = self.0.inner.load(key).await?;

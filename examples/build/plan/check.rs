@@ -13,6 +13,7 @@ type Makers = HashMap<PathBuf, usize>;
 pub(super) fn in_order(targets: Vec<Target>) -> Result<(Vec<Target>, Makers), Vec<Fault>> {
     let mut faults = Vec::new();
     let makers = makers(&targets, &mut faults);
+    check_depfiles(&targets, &makers, &mut faults);
     let names = targets.iter().enumerate();
     let names: HashMap<_, _> = names.map(|(at, target)| (&*target.name, at)).collect();
     let needs = targets.iter();
@@ -46,6 +47,27 @@ fn makers(targets: &[Target], faults: &mut Vec<Fault>) -> Makers {
         }
     }
     makers
+}
+
+/// Two commands that write to one depfile would be told what the other one reads.
+fn check_depfiles(targets: &[Target], makers: &Makers, faults: &mut Vec<Fault>) {
+    let made = makers.iter().map(|(path, at)| (path, *at));
+    let mut writers: HashMap<_, _> = made.collect();
+    for (at, target) in targets.iter().enumerate() {
+        let Some(depfile) = &target.depfile else {
+            continue;
+        };
+        let other = *writers.entry(depfile).or_insert(at);
+        if other != at {
+            let what = What::OutputTwice {
+                target: target.name.clone(),
+                output: depfile.clone(),
+                other: targets[other].name.clone(),
+                line: targets[other].line,
+            };
+            faults.push(what.at(target.line));
+        }
+    }
 }
 
 fn needs_of(

@@ -16,7 +16,7 @@ use crate::store::Digest;
 /// Where results are kept, and found by their keys.
 ///
 /// It is a cache: what it loses or cannot give is made again. An error is a warning to the jobs
-/// that share the vertex, and fails none.
+/// that share the vertex, and fails none; so is a panic.
 pub trait ResultStore<V>: Send + Sync {
     /// What it is called where it is told of.
     fn name(&self) -> &str;
