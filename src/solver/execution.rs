@@ -128,6 +128,7 @@ pub(super) async fn drive<V: Send + Sync + 'static>(
         execution.tell(JobEventKind::Failed { error });
     });
     let driven = async {
+        state.shared().journal.lock().begin(execution.entry);
         let leads = state.shared().lead(&state, &execution);
         leads.map_err(|error| execution.tell_failed(error))?;
         let found = context.until_cancelled(load(&state, &execution, wanted));

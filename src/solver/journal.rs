@@ -2,6 +2,7 @@
 //! that have them. Plain data, three layers and no cycle.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::mem;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -33,7 +34,8 @@ struct VertexEntry {
     inputs: Arc<[Digest]>,
     feeds: Vec<usize>,
     execution: Option<usize>,
-    /// Why it has failed before there was an execution.
+    /// What was told before there was an execution: warnings, and why it has failed.
+    warnings: Vec<JobEventKind>,
     failed: Option<JobEventKind>,
 }
 
@@ -48,6 +50,8 @@ struct ExecutionEntry {
 /// What there is to tell of the present run.
 #[derive(Default)]
 struct Story {
+    /// What a run tells before it starts its operation: of stores that fail.
+    before: VecDeque<JobEventKind>,
     started: Option<JobEventKind>,
     /// The newest of each id.
     statuses: VecDeque<(Arc<str>, JobEventKind)>,
@@ -74,6 +78,7 @@ impl Journal {
             inputs,
             feeds: Vec::new(),
             execution: None,
+            warnings: Vec::new(),
             failed: None,
         })
     }
@@ -154,6 +159,11 @@ impl Journal {
         }
     }
 
+    /// A run of an execution begins, and looks for a result first.
+    pub(super) fn begin(&mut self, execution: usize) {
+        self.executions[execution].story.begin();
+    }
+
     /// Tells what happened to an execution.
     pub(super) fn tell(&mut self, execution: usize, kind: JobEventKind) {
         let entry = &mut self.executions[execution];
@@ -175,7 +185,13 @@ impl Journal {
         let kind = JobEventKind::Warning { text };
         match self.vertices[vertex].execution {
             Some(execution) => self.tell(execution, kind),
-            None => self.vertices[vertex].tell(&self.feeds, &kind),
+            None => {
+                let entry = &mut self.vertices[vertex];
+                entry.tell(&self.feeds, &kind);
+                if entry.warnings.len() < LINES_MAX {
+                    entry.warnings.push(kind);
+                }
+            }
         }
     }
 
@@ -217,8 +233,8 @@ impl Journal {
         let (name, inputs) = (entry.name.clone(), entry.inputs.clone());
         let declared = JobEventKind::Declared { name, inputs };
         self.feeds[feed].feed.push(entry.digest, declared);
-        if let Some(failed) = &entry.failed {
-            self.feeds[feed].feed.push(entry.digest, failed.clone());
+        for kind in entry.warnings.iter().chain(&entry.failed) {
+            self.feeds[feed].feed.push(entry.digest, kind.clone());
         }
         self.replay_story(feed, vertex);
     }
@@ -242,10 +258,18 @@ impl VertexEntry {
 }
 
 impl Story {
+    /// How it was stays until something else is known.
+    fn begin(&mut self) {
+        self.before.clear();
+        self.lines.clear();
+        self.statuses.clear();
+    }
+
     fn note(&mut self, kind: &JobEventKind) {
         match kind {
             JobEventKind::Started { .. } => {
                 *self = Self {
+                    before: mem::take(&mut self.lines),
                     started: Some(kind.clone()),
                     ..Self::default()
                 };
@@ -259,6 +283,7 @@ impl Story {
             }
             JobEventKind::Cached { .. } => {
                 *self = Self {
+                    before: mem::take(&mut self.lines),
                     last: Some(kind.clone()),
                     ..Self::default()
                 };
@@ -279,7 +304,7 @@ impl Story {
     }
 
     fn events(&self) -> impl Iterator<Item = &JobEventKind> {
-        let begun = self.started.iter().chain(&self.lines);
+        let begun = self.before.iter().chain(&self.started).chain(&self.lines);
         let statuses = self.statuses.iter().map(|(_, status)| status);
         begun.chain(statuses).chain(&self.last)
     }

@@ -591,6 +591,28 @@ fn sol_80_a_store_that_fails_is_a_warning_and_the_run_a_success() {
 }
 
 #[test]
+fn sol_80_who_comes_late_hears_what_a_store_has_failed_in() {
+    // Rules 7, 9. The warning came before the operation was started, in the order of things.
+    play(|kit| async move {
+        let top = kit.leaf("top", "top", 1).vertex().build().output(0);
+        let first = kit.job("first");
+        first.build(&top).await.unwrap();
+        first.finish().await;
+        kit.loads_fail();
+        let (a, late) = (kit.job("a"), kit.job("late"));
+        a.build(&top).await.unwrap();
+        late.build(&top).await.unwrap();
+        let watches = [a.watch(), late.watch()];
+        join!(a.finish(), late.finish());
+        let warning = "warns counting cannot load a result: the store is broken";
+        for watch in watches {
+            let told = Told::read(watch).await.of("top");
+            assert_eq!(told, ["declared", warning, "started 1", "completed 1"]);
+        }
+    });
+}
+
+#[test]
 fn sol_80_what_is_found_after_a_failure_has_no_error() {
     // Rules 3, 9. The content of the input could not be told at first; then a store has the rest.
     play(|kit| async move {
