@@ -221,7 +221,8 @@ async fn make<V: Send + Sync + 'static>(
     }
 }
 
-/// Does it, and again after a failure in passing, as often as the solver is told to.
+/// Does it, and again after a failure in passing, as often as the solver is told to. What has
+/// failed in a sub-build was tried again there.
 async fn attempt<V: Send + Sync + 'static>(
     state: &State<V>,
     context: &Context,
@@ -235,7 +236,9 @@ async fn attempt<V: Send + Sync + 'static>(
         failures += 1;
         let made = state.vertex.operation().run(run.clone(), inputs.to_vec());
         match made.await {
-            Err(Fault::Transient(error)) if failures <= retry.times => {
+            Err(Fault::Transient(error))
+                if failures <= retry.times && !error.is::<BuildError>() =>
+            {
                 let delay = retry.backoff.draw(failures, &mut delays);
                 let text = text_of(&*error);
                 run.warn(format!(
