@@ -249,7 +249,10 @@ async fn soak() {
             let megabytes = resident();
             println!("  after {number:>9}: {megabytes:>7.1} MB");
             let grown = megabytes - *after_first_tenth.get_or_insert(megabytes);
-            assert!(grown <= GROWTH_MAX, "{grown:.1} MB are left of finished jobs");
+            assert!(
+                grown <= GROWTH_MAX,
+                "{grown:.1} MB are left of finished jobs"
+            );
         }
     }
     let each = began.elapsed().as_secs_f64() * 1e6 / jobs as f64;

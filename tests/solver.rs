@@ -26,6 +26,8 @@ mod limits;
 mod model;
 #[path = "solver/progress.rs"]
 mod progress;
+#[path = "solver/promised.rs"]
+mod promised;
 #[path = "solver/results.rs"]
 mod results;
 #[path = "stage/serve.rs"]

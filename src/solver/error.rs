@@ -19,7 +19,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// How an operation fails: for good, or in passing.
 ///
-/// An error becomes one that is for good by `?`.
+/// An error becomes one that is for good by `?`, but for a [`BuildError`]: what a sub-build meets
+/// in passing stays in passing.
 pub type OperationError = Fault<BoxError>;
 
 impl OperationError {
@@ -37,7 +38,13 @@ impl OperationError {
 
 impl<E: Error + Send + Sync + 'static> From<E> for OperationError {
     fn from(error: E) -> Self {
-        Self::permanent(error)
+        let error = BoxError::from(error);
+        let built = error.downcast_ref::<BuildError>();
+        if built.is_some_and(BuildError::is_transient) {
+            Self::Transient(error)
+        } else {
+            Self::Permanent(error)
+        }
     }
 }
 

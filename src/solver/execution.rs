@@ -240,7 +240,8 @@ async fn make<V: Send + Sync + 'static>(
     }
 }
 
-/// Does it, and again after a failure in passing, as often as the solver is told to.
+/// Does it, and again after a failure in passing, as often as the solver is told to. What has
+/// failed in a sub-build was tried again there.
 async fn attempt<V: Send + Sync + 'static>(
     run: &Arc<Run<V>>,
     context: &Context,
@@ -254,7 +255,9 @@ async fn attempt<V: Send + Sync + 'static>(
         let operation = state.vertex.operation();
         let made = operation.run(of_operation.clone(), inputs.to_vec());
         match made.await {
-            Err(Fault::Transient(error)) if failures <= retry.times => {
+            Err(Fault::Transient(error))
+                if failures <= retry.times && !error.is::<BuildError>() =>
+            {
                 let delay = retry.delay(failures, state.digest());
                 let text = text_of(&*error);
                 of_operation.warn(format!(

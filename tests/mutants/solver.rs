@@ -58,8 +58,8 @@ pub(crate) const SOLVER: &[Mutant] = &[
     Mutant {
         name: "one attempt too many",
         file: "src/solver/execution.rs",
-        old: "failures <= retry.times =>",
-        new: "failures <= retry.times + 1 =>",
+        old: "failures <= retry.times &&",
+        new: "failures <= retry.times + 1 &&",
         found_by: Test(
             "solver/failing",
             "sol_38_a_failure_in_passing_is_tried_again_for_all",
@@ -128,8 +128,8 @@ pub(crate) const SOLVER: &[Mutant] = &[
     Mutant {
         name: "permits are held between two attempts",
         file: "src/solver/context.rs",
-        old: "let lent = self.run.permits.lend_between_attempts();\n        tokio::time::sleep(delay).await;",
-        new: "tokio::time::sleep(delay).await;\n        let lent = self.run.permits.lend_between_attempts();",
+        old: "let lent = self.permits.lend_between_attempts();\n        tokio::time::sleep(delay).await;",
+        new: "tokio::time::sleep(delay).await;\n        let lent = self.permits.lend_between_attempts();",
         found_by: Test("solver/limits", "no_permits_are_held_between_two_attempts"),
     },
     Mutant {

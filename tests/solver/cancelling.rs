@@ -231,7 +231,7 @@ fn sol_27_an_error_that_looks_like_a_cancellation_is_a_failure() {
     // Rule 3. Nobody has cancelled anything, so it is kept as any other.
     play(|kit| async move {
         let fails = kit.op("v0", "seed0", |_, _| async {
-            Err(BuildError::Cancelled.into())
+            Err(OperationError::permanent(BuildError::Cancelled))
         });
         let v0 = fails.vertex().build().output(0);
         let job = kit.job("a");

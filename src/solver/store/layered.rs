@@ -97,7 +97,16 @@ impl<V: Send + Sync + 'static> ResultStore<V> for LayeredStore<V> {
 
     fn alias(&self, of: Digest) -> BoxFuture<'_, Result<Option<Digest>, BoxError>> {
         let aliases = self.layers().map(move |layer| layer.alias(of));
-        async move { Ok(first_of(aliases).await?.map(|(_, to)| to)) }.boxed()
+        async move {
+            let Some((layer, to)) = first_of(aliases).await? else {
+                return Ok(None);
+            };
+            if layer > 0 {
+                let _ = self.first.set_alias(of, to).await;
+            }
+            Ok(Some(to))
+        }
+        .boxed()
     }
 
     fn set_alias(&self, of: Digest, to: Digest) -> BoxFuture<'_, Result<(), BoxError>> {
