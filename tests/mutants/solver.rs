@@ -127,9 +127,9 @@ pub(crate) const SOLVER: &[Mutant] = &[
     },
     Mutant {
         name: "permits are held between two attempts",
-        file: "src/solver/context.rs",
-        old: "let lent = self.permits.lend_between_attempts();\n        tokio::time::sleep(delay).await;",
-        new: "tokio::time::sleep(delay).await;\n        let lent = self.permits.lend_between_attempts();",
+        file: "src/solver/limits.rs",
+        old: "let lent = self.lend();",
+        new: "self.hand.lock().waiting += 1;\n        let lent = Lent(self);",
         found_by: Test("solver/limits", "no_permits_are_held_between_two_attempts"),
     },
     Mutant {
