@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use perennial::Backoff;
 use perennial::resource::Release;
 use perennial::solver::{
     BuildError, FailureCause, Identity, Input, JobEventKind, JobWatch, Keying, Operation,
     OperationError, Output, RunContext, Solver, Vertex, VertexState, Watched,
 };
 use perennial::testing::Harness;
-use perennial::{Backoff, Context, RunError, State};
 use tokio::join;
 
-use crate::kit::{Kit, Op, Seen, after, play, play_with, text};
+use crate::kit::{Kit, Op, Seen, after, play, play_with, start, text};
 use crate::stores::{Fault, TestStore};
 
 /// An operation that fails each time.
@@ -232,16 +232,7 @@ fn sol_39_an_error_of_a_content_keeps_the_input() {
     // L2. It is released once, when the error is gone and not when the job is.
     Harness::run(None, |h| async move {
         let solver = Solver::<Tracked>::new();
-        let node = solver.node();
-        h.start(move |ctx: Context| {
-            let declared = ctx.run("solver", node.clone());
-            async move {
-                declared?;
-                ctx.done();
-                Ok::<_, RunError>(())
-            }
-        });
-        h.until("root.solver", State::Healthy).await;
+        start(&h, &solver).await;
         let seen = Seen::default();
         let v1 = Vertex::builder("v1", Opens(seen.clone())).build();
         let fails = |_| async { Err(OperationError::permanent("error-from-test")) };

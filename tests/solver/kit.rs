@@ -403,6 +403,20 @@ impl ResultStore<u64> for CountingStore {
     }
 }
 
+/// Starts a tree with the node of a solver, and waits until that runs.
+pub(crate) async fn start<V: Send + Sync + 'static>(h: &Harness, solver: &Solver<V>) {
+    let node = solver.node();
+    h.start(move |ctx: Context| {
+        let declared = ctx.run("solver", node.clone());
+        async move {
+            declared?;
+            ctx.done();
+            Ok::<_, RunError>(())
+        }
+    });
+    h.until("root.solver", State::Healthy).await;
+}
+
 /// Plays a test in a tree with a solver, and sees that nothing is left.
 pub(crate) fn play<Fut: Future<Output = ()>>(test: impl FnOnce(Kit) -> Fut) {
     play_with(|builder| builder, test);
@@ -420,16 +434,7 @@ pub(crate) fn play_with<Fut: Future<Output = ()>>(
             inner: MemoryStore::new(),
         };
         let solver = options(Solver::builder().store(store)).build();
-        let node = solver.node();
-        h.start(move |ctx: Context| {
-            let declared = ctx.run("solver", node.clone());
-            async move {
-                declared?;
-                ctx.done();
-                Ok::<_, RunError>(())
-            }
-        });
-        h.until("root.solver", State::Healthy).await;
+        start(&h, &solver).await;
         let kit = Kit {
             h: h.clone(),
             solver,

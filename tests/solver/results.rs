@@ -11,8 +11,9 @@ use perennial::solver::{
     Edge, Identity, Job, MemoryStore, Operation, OperationError, Output, RunContext, Solver, Vertex,
 };
 use perennial::testing::Harness;
-use perennial::{Context, RunError, State};
 use tokio::time::sleep;
+
+use crate::kit::start;
 
 /// How values were released.
 #[derive(Clone, Debug, Default)]
@@ -127,16 +128,7 @@ impl Scene {
 fn play<Fut: Future<Output = ()>>(test: impl FnOnce(Scene) -> Fut) {
     Harness::run(None, |h| async move {
         let solver = Solver::builder().store(MemoryStore::bounded(0)).build();
-        let node = solver.node();
-        h.start(move |ctx: Context| {
-            let declared = ctx.run("solver", node.clone());
-            async move {
-                declared?;
-                ctx.done();
-                Ok::<_, RunError>(())
-            }
-        });
-        h.until("root.solver", State::Healthy).await;
+        start(&h, &solver).await;
         let (left, ends) = (solver.clone(), Ends::default());
         test(Scene { h, solver, ends }).await;
         left.releaser().all_released().expect("a leak");

@@ -16,7 +16,7 @@ use perennial::testing::Harness;
 use perennial::{Context, Pool, RunError, State};
 
 use super::{Plain, build, rest};
-use crate::kit::{Kit, after, by_content, pass, play, play_with, text};
+use crate::kit::{Kit, after, by_content, pass, play, play_with, start, text};
 
 #[test]
 fn an_operation_that_is_told_of_a_cycle_may_do_without() {
@@ -150,16 +150,7 @@ fn a_solver_builds_only_while_its_node_runs() {
         let job = solver.job("one").expect("the first");
         let early = job.build(&vertex()).await;
         assert!(matches!(early, Err(BuildError::NotRunning)), "{early:?}");
-        let node = solver.node();
-        h.start(move |ctx: Context| {
-            let declared = ctx.run("solver", node.clone());
-            async move {
-                declared?;
-                ctx.done();
-                Ok::<_, RunError>(())
-            }
-        });
-        h.until("root.solver", State::Healthy).await;
+        start(&h, &solver).await;
         assert_eq!(*job.build(&vertex()).await.expect("it runs"), 1);
         h.stop().await.expect("it stops");
         let other = Vertex::builder("other", Plain)
@@ -253,43 +244,6 @@ fn a_panic_anywhere_in_an_operation_is_a_failure_of_its_vertex() {
             assert_eq!(text(&error), expected);
         }
         assert_eq!(build(&kit, &good).await.expect("it is good"), 5);
-    });
-}
-
-#[test]
-fn needs_that_panic_fail_their_vertex() {
-    // Whatever of the user's code panics is an error of the vertex, and nobody waits for ever.
-    struct Panics;
-    impl Operation for Panics {
-        type Value = u64;
-
-        fn identity(&self) -> Identity {
-            Identity::new("panics")
-        }
-
-        async fn run(
-            &self,
-            _: RunContext<u64>,
-            _: Vec<Output<u64>>,
-        ) -> Result<Vec<Output<u64>>, OperationError> {
-            Ok(vec![])
-        }
-
-        fn needs(&self) -> Vec<(String, u32)> {
-            panic!("in the needs")
-        }
-    }
-    play(|kit| async move {
-        let top = kit.sum(0, [Vertex::builder("panics", Panics).build().output(0)]);
-        let error = kit
-            .h
-            .wait(build(&kit, &top.output(0)))
-            .await
-            .expect_err("it panics");
-        assert_eq!(
-            text(&error),
-            "panics has failed: it has panicked: in the needs"
-        );
     });
 }
 
