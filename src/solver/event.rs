@@ -7,7 +7,20 @@ use std::time::Duration;
 use crate::store::Digest;
 
 /// With how many things a vertex may be at once: of those before them nobody needs to know.
-pub(super) const STATUSES_MAX: usize = 100;
+const STATUSES_MAX: usize = 100;
+
+/// Notes how far a vertex is with something: in the place of what was known of that, or as the
+/// newest.
+pub(super) fn note_status<T>(statuses: &mut Vec<T>, new: T, is_same: impl Fn(&T) -> bool) {
+    if let Some(status) = statuses.iter_mut().find(|status| is_same(status)) {
+        *status = new;
+        return;
+    }
+    if statuses.len() == STATUSES_MAX {
+        statuses.remove(0);
+    }
+    statuses.push(new);
+}
 
 /// Something that happened to a vertex of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::event::{JobEvent, JobEventKind, STATUSES_MAX, Status, VertexState};
+use super::event::{JobEvent, JobEventKind, Status, VertexState, note_status};
 use crate::store::Digest;
 
 /// What a job has told, and the values that its operations find.
@@ -279,24 +279,16 @@ impl VertexSnapshot {
             }
             JobEventKind::Failed { error } => self.error = Some(error.clone()),
             JobEventKind::Warning { .. } => self.warnings += 1,
-            JobEventKind::Status { id, done, total } => self.note_status(id, *done, *total),
+            JobEventKind::Status { id, done, total } => {
+                let status = Status {
+                    id: id.clone(),
+                    done: *done,
+                    total: *total,
+                };
+                note_status(&mut self.statuses, status, |of| of.id == *id);
+            }
             _ => {}
         }
-    }
-
-    fn note_status(&mut self, id: &Arc<str>, done: u64, total: u64) {
-        if let Some(status) = self.statuses.iter_mut().find(|status| status.id == *id) {
-            (status.done, status.total) = (done, total);
-            return;
-        }
-        if self.statuses.len() == STATUSES_MAX {
-            self.statuses.remove(0);
-        }
-        self.statuses.push(Status {
-            id: id.clone(),
-            done,
-            total,
-        });
     }
 }
 

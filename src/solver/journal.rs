@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use slab::Slab;
 
-use super::event::{JobEventKind, STATUSES_MAX, VertexState};
+use super::event::{JobEventKind, VertexState, note_status};
 use super::feed::Feed;
 use crate::store::Digest;
 
@@ -54,7 +54,7 @@ struct Story {
     before: VecDeque<JobEventKind>,
     started: Option<JobEventKind>,
     /// The newest of each id.
-    statuses: VecDeque<(Arc<str>, JobEventKind)>,
+    statuses: Vec<(Arc<str>, JobEventKind)>,
     lines: VecDeque<JobEventKind>,
     /// How it is, if it is not running.
     last: Option<JobEventKind>,
@@ -274,7 +274,10 @@ impl Story {
                     ..Self::default()
                 };
             }
-            JobEventKind::Status { id, .. } => self.note_status(id, kind),
+            JobEventKind::Status { id, .. } => {
+                let status = (id.clone(), kind.clone());
+                note_status(&mut self.statuses, status, |(of, _)| of == id);
+            }
             JobEventKind::Log { .. } | JobEventKind::Warning { .. } => {
                 if self.lines.len() == LINES_MAX {
                     self.lines.pop_front();
@@ -290,17 +293,6 @@ impl Story {
             }
             _ => self.last = Some(kind.clone()),
         }
-    }
-
-    fn note_status(&mut self, id: &Arc<str>, kind: &JobEventKind) {
-        if let Some((_, status)) = self.statuses.iter_mut().find(|(of, _)| of == id) {
-            *status = kind.clone();
-            return;
-        }
-        if self.statuses.len() == STATUSES_MAX {
-            self.statuses.pop_front();
-        }
-        self.statuses.push_back((id.clone(), kind.clone()));
     }
 
     fn events(&self) -> impl Iterator<Item = &JobEventKind> {
