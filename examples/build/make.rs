@@ -19,7 +19,7 @@ use crate::depfile;
 use crate::memory::{Made, PathId, Seen, Stamp};
 use crate::plan::{Plan, Target, tidy};
 use crate::state::state_of;
-use crate::workplace::{FileError, Workplace, blocking};
+use crate::workplace::{FileError, Workplace, blocking, named};
 
 /// The limit that commands need one of.
 pub(crate) const JOBS: &str = "jobs";
@@ -160,18 +160,14 @@ impl Make {
             .collect();
         blocking(move || {
             for path in paths {
-                let named = |error: io::Error| {
-                    let text = format!("{}: {error}", path.display());
-                    io::Error::new(error.kind(), text)
-                };
                 match fs::remove_file(&path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(named(error));
+                        return Err(named(&path)(error));
                     }
                     Ok(()) | Err(_) => {}
                 }
                 let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-                made.map_err(named)?;
+                made.map_err(named(&path))?;
             }
             Ok(())
         })
@@ -257,8 +253,7 @@ impl Make {
             for path in &paths {
                 let id = memory.id(path)?;
                 let seen = memory.look(id, &mut 0);
-                let named = |error| io::Error::other(format!("{}: {error}", path.display()));
-                looked.push((id, seen.map_err(named)?));
+                looked.push((id, seen.map_err(named(path))?));
             }
             Ok(looked)
         });

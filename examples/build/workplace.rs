@@ -1,7 +1,7 @@
 //! The files that are worked on: what is in place, and what is put there.
 
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -121,12 +121,13 @@ impl Workplace {
     /// Puts a copy in the place of whatever is there, whole at any time; if it is sound.
     fn copy(&self, stored: &Stored, to: &Path, mode: u32) -> io::Result<Condition> {
         let folder = to.parent().unwrap_or(to);
-        fs::create_dir_all(folder)?;
-        let fresh = NamedTempFile::new_in(folder)?;
-        fs::copy(&stored.path, fresh.path())?;
-        if Digest::of(&fs::read(fresh.path())?) != stored.blob.digest {
+        let bytes = fs::read(&stored.path)?;
+        if Digest::of(&bytes) != stored.blob.digest {
             return Ok(Condition::Damaged);
         }
+        fs::create_dir_all(folder)?;
+        let mut fresh = NamedTempFile::new_in(folder)?;
+        fresh.write_all(&bytes)?;
         fs::set_permissions(fresh.path(), Permissions::from_mode(mode))?;
         fresh.persist(to)?;
         let id = self.memory.id(to)?;
@@ -166,6 +167,11 @@ impl Workplace {
 fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError {
     let path = path.to_owned();
     move |source| FileError::System { path, source }
+}
+
+/// The error of a file, with its path.
+pub(crate) fn named(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// Looks at files on a thread that may wait for them.
