@@ -9,14 +9,14 @@ use futures::future::join_all;
 use parking_lot::Mutex;
 use perennial::solver::{Cell, CellError, Fault, Keep, SingleFlight};
 use perennial::testing::Harness;
-use perennial::{Context, Grace, Pool, RunError};
+use perennial::{Context, Grace, Pool};
 use proptest::prelude::*;
 use tokio::join;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::kit::cases;
+use crate::kit::{cases, start_pool};
 
 type Answer = Result<&'static str, CellError<&'static str>>;
 type Text = Cell<&'static str, &'static str>;
@@ -25,16 +25,7 @@ type Text = Cell<&'static str, &'static str>;
 fn play<Fut: Future<Output = ()>>(test: impl FnOnce(Harness, Pool) -> Fut) {
     Harness::run(None, |h| async move {
         let pool = Pool::new();
-        let runs = pool.clone();
-        h.start(move |ctx: Context| {
-            let declared = ctx.run("runs", runs.clone());
-            async move {
-                declared?;
-                ctx.done();
-                Ok::<_, RunError>(())
-            }
-        });
-        h.settled().await;
+        start_pool(&h, &pool).await;
         test(h, pool).await;
     });
 }

@@ -13,7 +13,7 @@ use perennial::solver::{
 };
 use perennial::store::Digest;
 use perennial::testing::Harness;
-use perennial::{Context, RunError, State};
+use perennial::{Context, Pool, RunError, State};
 use proptest::test_runner::Config as ProptestConfig;
 use tokio::sync::Barrier;
 
@@ -401,6 +401,20 @@ impl ResultStore<u64> for CountingStore {
     fn set_alias(&self, of: Digest, to: Digest) -> BoxFuture<'_, Result<(), BoxError>> {
         self.inner.set_alias(of, to)
     }
+}
+
+/// Starts a tree with a pool, and waits until that runs.
+pub(crate) async fn start_pool(h: &Harness, pool: &Pool) {
+    let node = pool.clone();
+    h.start(move |ctx: Context| {
+        let declared = ctx.run("pool", node.clone());
+        async move {
+            declared?;
+            ctx.done();
+            Ok::<_, RunError>(())
+        }
+    });
+    h.settled().await;
 }
 
 /// Starts a tree with the node of a solver, and waits until that runs.

@@ -6,7 +6,7 @@ use futures::future::join;
 use perennial::solver::{BuildError, Edge, VertexState, Watched};
 
 use super::rest;
-use crate::kit::{after, by_content, pass, play, play_with};
+use crate::kit::{Kit, after, by_content, pass, play, play_with};
 
 #[test]
 fn a_late_watcher_is_told_exactly_how_much_it_has_missed() {
@@ -192,16 +192,17 @@ fn a_job_may_go_at_every_moment() {
     });
 }
 
+/// Takes 10 ms.
+fn slow(kit: &Kit) -> Edge<u64> {
+    let op = kit.leaf("slow", "slow", 5).before_run(after(10));
+    op.vertex().build().output(0)
+}
+
 #[test]
 fn a_cancelled_job_takes_nothing_from_who_shares_its_work() {
     // Nobody is told of a cancellation that is not his own.
     play(|kit| async move {
-        let slow = kit
-            .leaf("slow", "slow", 5)
-            .before_run(after(10))
-            .vertex()
-            .build()
-            .output(0);
+        let slow = slow(&kit);
         let (one, two) = (kit.job("1"), kit.job("2"));
         let cancels = async {
             pass(5).await;
@@ -223,12 +224,7 @@ fn a_cancelled_job_takes_nothing_from_who_shares_its_work() {
 fn one_of_two_builds_of_a_job_may_be_given_up() {
     // A job builds the same twice at once: one run, and who leaves is one of two that wait.
     play(|kit| async move {
-        let slow = kit
-            .leaf("slow", "slow", 5)
-            .before_run(after(10))
-            .vertex()
-            .build()
-            .output(0);
+        let slow = slow(&kit);
         let job = kit.job("one");
         let stays = job.build(&slow);
         let leaves = async {

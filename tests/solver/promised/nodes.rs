@@ -16,7 +16,7 @@ use perennial::testing::Harness;
 use perennial::{Context, Pool, RunError, State};
 
 use super::{Plain, build, rest};
-use crate::kit::{Kit, after, by_content, pass, play, play_with, start, text};
+use crate::kit::{Kit, after, by_content, pass, play, play_with, start, start_pool, text};
 
 #[test]
 fn an_operation_that_is_told_of_a_cycle_may_do_without() {
@@ -290,16 +290,7 @@ fn a_run_that_panics_when_it_is_told_to_stop_is_not_kept() {
     // What was told to stop, and fails: the next one starts a run, whatever is kept.
     Harness::run(None, |h| async move {
         let pool = Pool::new();
-        let node = pool.clone();
-        h.start(move |ctx: Context| {
-            let declared = ctx.run("pool", node.clone());
-            async move {
-                declared?;
-                ctx.done();
-                Ok::<_, RunError>(())
-            }
-        });
-        h.settled().await;
+        start_pool(&h, &pool).await;
         let cell = Cell::<u64, String>::new(Keep::ValuesAndErrors);
         let mut waits = Box::pin(cell.get(&pool, |ctx| async move {
             ctx.cancelled().await;
@@ -319,16 +310,7 @@ fn a_pool_that_is_full_starts_no_run_and_the_next_one_may() {
     // No run starts: the work is dropped, who asked is told, and nothing is kept.
     Harness::run(None, |h| async move {
         let pool = Pool::builder().max_children(1).build();
-        let node = pool.clone();
-        h.start(move |ctx: Context| {
-            let declared = ctx.run("pool", node.clone());
-            async move {
-                declared?;
-                ctx.done();
-                Ok::<_, RunError>(())
-            }
-        });
-        h.settled().await;
+        start_pool(&h, &pool).await;
         let (one, two) = (Cell::new(Keep::Values), Cell::new(Keep::Values));
         let captured = Arc::new(());
         let work = || {
