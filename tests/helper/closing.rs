@@ -158,6 +158,29 @@ fn a_close_that_nobody_answers_in_time_says_how_many() {
 }
 
 #[test]
+fn a_call_that_is_made_once_and_cut_off_by_a_close_says_that() {
+    // L3. Nothing crashed, and nobody aborted it.
+    alone(async || {
+        let stage = stage_with(&[], |builder| {
+            builder.drain_timeout(Duration::from_millis(100))
+        });
+        let unanswered = stage.ask("mute", "");
+        let close = async {
+            // After it, so that it was sent.
+            stage.ask("echo", "").await.unwrap();
+            stage.helper.close().await.unwrap()
+        };
+        let (unanswered, report) = tokio::join!(unanswered, close);
+        assert!(
+            matches!(unanswered, Err(CallError::Closed { .. })),
+            "{unanswered:?}"
+        );
+        assert_eq!(report.unanswered, 1, "{report}");
+        drop(stage.tree.stop().await);
+    });
+}
+
+#[test]
 fn a_stop_of_the_tree_closes_the_program_in_order() {
     // R10, L9. Who waits is told that it was stopped.
     alone(async || {

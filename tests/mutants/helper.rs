@@ -36,13 +36,13 @@ pub(crate) const HELPER: &[Mutant] = &[
         ),
     },
     Mutant {
-        name: "calls that a close has cut off wait for another program",
+        name: "calls that a close has cut off were aborted",
         file: "src/helper/calls.rs",
         old: "_ => Fate::Closed,",
         new: "_ => Fate::Aborted,",
         found_by: Test(
             "helper/closing",
-            "a_close_that_nobody_answers_in_time_says_how_many",
+            "a_call_that_is_made_once_and_cut_off_by_a_close_says_that",
         ),
     },
     Mutant {
