@@ -72,8 +72,8 @@ pub(crate) const HELPER: &[Mutant] = &[
     Mutant {
         name: "a call that was given up is sent",
         file: "src/helper/calls.rs",
-        old: "waiting.front().is_some_and(|call| !call.is_wanted())",
-        new: "waiting.front().is_some_and(|call| !call.is_wanted() && false)",
+        old: "!self.reply.is_closed()",
+        new: "!self.reply.is_closed() || true",
         found_by: Test(
             "helper/calls",
             "helper_20_a_call_that_was_given_up_before_it_was_sent_is_never_sent",
@@ -256,7 +256,10 @@ pub(crate) const HELPER: &[Mutant] = &[
         file: "src/helper/handle.rs",
         old: "if has_changed {",
         new: "if has_changed && !true {",
-        found_by: Test("helper/closing", "a_close_refuses_what_was_not_sent"),
+        found_by: Test(
+            "helper/promised_closing",
+            "a_close_waits_for_a_hello_and_the_calls_do_not",
+        ),
     },
     Mutant {
         name: "a program that crashes as it is closed is started again",

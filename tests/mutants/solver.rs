@@ -62,7 +62,7 @@ pub(crate) const SOLVER: &[Mutant] = &[
         new: "failures <= retry.times + 1 &&",
         found_by: Test(
             "solver/failing",
-            "sol_38_a_failure_in_passing_is_tried_again_for_all",
+            "sol_38_a_failure_in_passing_is_told_and_not_kept",
         ),
     },
     Mutant {
